@@ -1,0 +1,1 @@
+"""Measurements against the field's own tools; prints ratios, never asserts wall time."""

@@ -1,0 +1,116 @@
+"""Who may import whom, and who may touch Jinja, the disk and the terminal."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import waddlegen
+
+PACKAGE = Path(waddlegen.__file__).parent
+FILES = sorted(path for path in PACKAGE.glob("*.py"))
+
+# A file imports only from the rows above its own.
+LAYERS = [
+    "__init__ errors names filters exchange bundled tree".split(),
+    "spec lock project".split(),
+    "endpoint wording disk".split(),
+    "consistency context templates plan output environment".split(),
+    "specfile render apply unfinished".split(),
+    "fleet".split(),
+    "questionnaire listing runner".split(),
+    "create".split(),
+    "cli".split(),
+    "__main__".split(),
+]
+ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
+
+
+def imports(path: Path) -> set[str]:
+    """The names of everything a file imports, those under TYPE_CHECKING left out."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                found |= {alias.name for alias in node.names}
+            case ast.ImportFrom(module="waddlegen"):
+                found |= {f"waddlegen.{alias.name}" for alias in node.names}
+            case ast.ImportFrom(module=str(module)):
+                found.add(module)
+    return found
+
+
+def test_every_file_has_a_layer() -> None:
+    """A new file is given its place here."""
+    assert {path.stem for path in FILES} == set(ROW)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_imports_point_downwards(path: Path) -> None:
+    """Data flows one way, so imports do."""
+    inside = {
+        n.removeprefix("waddlegen.")
+        for n in imports(path)
+        if n.startswith("waddlegen.")
+    }
+    upwards = {name for name in inside if ROW.get(name, 0) >= ROW[path.stem]}
+
+    assert set() == upwards
+
+
+@pytest.mark.parametrize(
+    ("library", "allowed"),
+    [
+        ("jinja2", {"render", "filters"}),
+        ("copier", {"questionnaire"}),
+        ("typer", {"cli"}),
+        ("ruamel", {"specfile", "templates", "listing"}),
+        ("flask_core", set()),
+    ],
+)
+def test_a_library_has_one_place(library: str, allowed: set[str]) -> None:
+    """What a library is for is wrapped once."""
+    users = {
+        path.stem
+        for path in FILES
+        for name in imports(path)
+        if name.split(".")[0] == library
+    }
+
+    assert users <= allowed
+
+
+WRITERS = {"write_text", "write_bytes", "unlink", "rename", "replace_file", "rmtree"}
+
+
+def test_only_apply_writes() -> None:
+    """The user's files are written in one place; environments are a cache of our own."""
+    guilty = {
+        path.stem
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in WRITERS
+    }
+
+    assert guilty <= {"apply", "exchange", "environment"}
+
+
+def test_the_version_is_told_without_loading_the_commands() -> None:
+    """`--version` imports neither typer nor pydantic nor Jinja."""
+    code = (
+        "import sys; sys.argv = ['waddlegen', '--version']\n"
+        "from waddlegen.__main__ import main; main()\n"
+        "print(sorted({'typer', 'pydantic', 'jinja2', 'ruamel'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert f"waddlegen {waddlegen.__version__}\n[]\n" == done.stdout

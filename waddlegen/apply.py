@@ -1,0 +1,175 @@
+"""Carry out a plan; the one place that writes the user's files.
+
+A folder is replaced as a whole: the new version is built beside it, with every file that
+does not change linked in, and the two change places in one step of the file system. So a
+crash at any instant leaves the folder wholly old or wholly new.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from waddlegen import exchange
+from waddlegen.errors import UsageError
+from waddlegen.plan import Action, Change, Plan
+
+
+def apply_folder(folder: Path, plan: Plan, lock: str | None) -> None:
+    """Replace a folder by its next version; `lock` is the text of its lock file."""
+    if not plan.writes and _lock_is(folder, lock):
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    recover(folder)
+    staged = Path(
+        tempfile.mkdtemp(prefix=_prefix(folder, os.getpid()), dir=folder.parent)
+    )
+    try:
+        _copy_mode(folder, staged)
+        _link_tree(folder, staged)
+        _write(staged, plan.writes)
+        if lock is not None:
+            _write_new(staged / ".waddlegen" / "lock.json", lock)
+        if folder.exists():
+            exchange.exchange(staged, folder)
+        else:
+            staged.rename(folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def apply_files(root: Path, plan: Plan) -> None:
+    """Write single files, each atomically, into a folder that others share."""
+    for change in plan.writes:
+        path = root / change.path
+        if change.action is Action.DELETE:
+            path.unlink(missing_ok=True)
+        elif change.wanted is not None:
+            write_file(path, change.wanted)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write one file so that it is never seen half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(
+            handle, "w", encoding="utf-8", errors="surrogateescape", newline=""
+        ) as file:
+            file.write(text)
+        if path.exists():
+            shutil.copymode(path, name)
+        else:
+            os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def recover(folder: Path) -> None:
+    """Clear up after a killed run: put a folder back that was moved aside, drop the rest."""
+    previous = exchange.previous(folder)
+    if previous.exists() and not folder.exists():
+        previous.rename(folder)
+    for leftover in folder.parent.glob(f".{folder.name}.waddlegen-*"):
+        process = int(leftover.name.split("-")[-2])
+        if process == os.getpid() or not _is_alive(process):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _prefix(folder: Path, process: int) -> str:
+    """The name a staged folder begins with; it says whose it is."""
+    return f".{folder.name}.waddlegen-{process}-"
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process still runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _umask() -> int:
+    """The permissions the user withholds from new files."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _lock_is(folder: Path, lock: str | None) -> bool:
+    """Whether the folder already records exactly this."""
+    path = folder / ".waddlegen" / "lock.json"
+    return lock is None or (path.is_file() and path.read_text("utf-8") == lock)
+
+
+def _copy_mode(folder: Path, staged: Path) -> None:
+    """Give the staged folder the permissions of the one it replaces."""
+    if folder.exists():
+        shutil.copymode(folder, staged)
+    else:
+        staged.chmod(0o777 & ~_umask())
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Build the same tree out of hard links; copies where the file system has none."""
+    if not source.exists():
+        return
+    with os.scandir(source) as entries:
+        for entry in entries:
+            copy = target / entry.name
+            if entry.is_symlink():
+                os.symlink(os.readlink(entry.path), copy)
+            elif entry.is_dir():
+                copy.mkdir()
+                _link_tree(Path(entry.path), copy)
+                shutil.copystat(entry.path, copy)
+            elif entry.is_file():
+                _link(Path(entry.path), copy)
+            else:
+                raise UsageError(f"{entry.path}: neither a file, a folder nor a link")
+
+
+def _link(source: Path, target: Path) -> None:
+    """One file under a second name."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _write(staged: Path, changes: Iterable[Change]) -> None:
+    """Put the changes into the staged folder."""
+    for change in changes:
+        path = staged / change.path
+        if change.action is Action.DELETE:
+            path.unlink(missing_ok=True)
+            _remove_empty_parents(path, staged)
+        elif change.wanted is not None:
+            _write_new(path, change.wanted)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file of the staged folder; a link to the user's file is cut first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode if path.exists() else None
+    path.unlink(missing_ok=True)
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(text)
+    if mode is not None:
+        path.chmod(mode)
+
+
+def _remove_empty_parents(path: Path, top: Path) -> None:
+    """Remove the folders a deleted file leaves empty."""
+    for parent in path.parents:
+        if parent == top or any(parent.iterdir()):
+            return
+        parent.rmdir()

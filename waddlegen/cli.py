@@ -1,0 +1,371 @@
+"""The commands: each parses, calls one function, prints one value and exits.
+
+Heavy things are imported inside the commands that need them, so that help and completion
+answer at once.
+"""
+
+import sys
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waddlegen import __version__, output
+from waddlegen.errors import ConflictError, UsageError, WaddlegenError
+
+if TYPE_CHECKING:
+    from waddlegen.fleet import Step
+    from waddlegen.project import Project
+
+INTERNAL_ERROR = 70  # EX_SOFTWARE: ours, never the user's
+
+app = typer.Typer(
+    name="waddlegen",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Render WaddleBot modules from one YAML spec each, and keep them in step.",
+    epilog="Exit codes: 0 fine, 1 drift, 2 wrong usage or spec, 3 conflict.",
+)
+template_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Work on the templates."
+)
+app.add_typer(template_app, name="template")
+
+
+def run() -> int:
+    """Run one command and return its exit code; raises only with --debug."""
+    import click
+
+    debug = "--debug" in sys.argv
+    try:
+        result = app(standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _fail("stopped", 130, debug)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except WaddlegenError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except OSError as error:
+        return _fail(_os_error(error), 2, debug)
+    except Exception as error:
+        text = f"a mistake of waddlegen's own: {type(error).__name__}: {error}"
+        return _fail(
+            f"{text}\nRun again with --debug to see where.", INTERNAL_ERROR, debug
+        )
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    """Say what went wrong; with --debug, also where."""
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"waddlegen: {message}", file=sys.stderr)
+    return code
+
+
+def _os_error(error: OSError) -> str:
+    """What the operating system refused, and for which file."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+def _version(value: bool) -> None:
+    """Print the version and stop."""
+    if value:
+        print(f"waddlegen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    directory: Annotated[
+        Path, typer.Option("-C", "--directory", help="Work in this folder.")
+    ] = Path(),
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback with an error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options of every command."""
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: no such folder")
+    context.obj = directory
+
+
+def _project(context: typer.Context) -> "Project":
+    """The project the command works in."""
+    from waddlegen import project
+
+    return project.find(context.obj)
+
+
+def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
+    """Module ids that begin like what is typed, for shell completion."""
+    from waddlegen import project
+
+    start = context.find_root().params.get("directory") or Path()
+    known = {*project.find(start).module_ids(), *project.catalogue_ids()}
+    return sorted(name for name in known if name.startswith(incomplete))
+
+
+Name = Annotated[
+    str, typer.Argument(help="The module's id.", autocompletion=_complete_name)
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would change; write nothing.")
+]
+Diff = Annotated[
+    bool, typer.Option("--diff", help="Show what would change; write nothing.")
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Overwrite files that were edited or that waddlegen did not write.",
+    ),
+]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Name every file.")]
+
+
+@app.command()
+def new(
+    context: typer.Context,
+    name: Name,
+    title: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    category: Annotated[
+        str | None, typer.Option(help="trigger, action or core.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="HTTP port; the next free one unless said.")
+    ] = None,
+    feature: Annotated[
+        str | None, typer.Option(help="Id of the first feature.")
+    ] = None,
+    postgres: Annotated[
+        str | None, typer.Option(help="required, optional or none.")
+    ] = None,
+    redis: Annotated[
+        str | None, typer.Option(help="required, optional or none.")
+    ] = None,
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    force: Force = False,
+    verbose: Verbose = False,
+) -> None:
+    """Render a module: from its spec, from the catalogue, or from a few questions."""
+    from waddlegen import create
+
+    answers = {
+        "title": title,
+        "description": description,
+        "category": category,
+        "port": port,
+        "feature": feature,
+        "postgres": postgres,
+        "redis": redis,
+    }
+    project = _project(context)
+    given = {key: value for key, value in answers.items() if value is not None}
+    made = create.create(project, name, given, force, sys.stdin.isatty())
+    _carry_out(project, made.steps, dry_run, diff, verbose)
+    if not (dry_run or diff):
+        print()
+        _print(output.tree_lines(str(made.folder), made.paths))
+        print()
+        _print(made.next_commands)
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Modules; all of them with --all.", autocompletion=_complete_name
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every module of the project.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; exit 1 when something would change."
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    force: Force = False,
+    verbose: Verbose = False,
+) -> None:
+    """Render modules again after a change of their spec or of the templates."""
+    from waddlegen import create
+
+    project = _project(context)
+    ids = _chosen(project, names or [], every)
+    steps = create.renew(project, ids, force)
+    changed = any(step.plan.writes for step in steps)
+    _carry_out(project, steps, dry_run or check, diff, verbose)
+    if not changed:
+        print("nothing to do")
+    elif check:
+        raise typer.Exit(1)
+
+
+def _chosen(project: "Project", names: list[str], every: bool) -> tuple[str, ...]:
+    """The modules a command is about."""
+    if every == bool(names):
+        raise UsageError("name the modules to update, or say --all")
+    known = project.module_ids()
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{name}: no such spec in {project.specs}")
+    return tuple(names) or known
+
+
+def _carry_out(
+    project: "Project",
+    steps: "tuple[Step, ...]",
+    dry_run: bool,
+    diff: bool,
+    verbose: bool,
+) -> None:
+    """Print the plans, and apply them unless they were only asked for."""
+    from waddlegen import fleet
+
+    here = Path.cwd().resolve()
+    for step in steps:
+        folder = output.relative(step.folder, here)
+        if diff:
+            _print(output.diff_lines(step.plan, folder))
+        else:
+            _print(output.plan_lines(step.plan, folder, verbose))
+    conflicts = [c.path for step in steps for c in step.plan.conflicts]
+    if conflicts:
+        raise ConflictError(
+            f"{len(conflicts)} in conflict, so nothing was written;"
+            " move your text elsewhere, or overwrite it with --force"
+        )
+    if not (dry_run or diff):
+        fleet.apply_all(steps)
+
+
+def _print(lines: Any) -> None:
+    """Print lines as they come."""
+    for text in lines:
+        print(text)
+
+
+@app.command("list")
+def list_modules(context: typer.Context) -> None:
+    """List the modules: where they stand, and which operations are still to be written."""
+    from waddlegen import listing
+
+    project = _project(context)
+    _print(output.table_lines(listing.rows(project)))
+    unfinished = list(listing.unfinished_lines(project, Path.cwd().resolve()))
+    if unfinished:
+        print()
+        _print(unfinished)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a spec, for editors."""
+    from waddlegen import fleet
+
+    print(fleet.schema_text(), end="")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Name,
+    answers: Annotated[
+        bool,
+        typer.Option(
+            "--answers", help="As answers for copier, every derived name included."
+        ),
+    ] = False,
+) -> None:
+    """Print a module's spec with every default filled in."""
+    from waddlegen import listing
+
+    project = _project(context)
+    print(
+        listing.answers(project, name) if answers else listing.resolved(project, name),
+        end="",
+    )
+
+
+@app.command("run")
+def run_module(
+    context: typer.Context,
+    name: Name,
+    port: Annotated[
+        int | None, typer.Option(help="Listen here; the spec's port if it is free.")
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WADDLEGEN_DATABASE_URL",
+            help="PostgreSQL to use; one of its own unless given.",
+        ),
+    ] = None,
+    redis_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WADDLEGEN_REDIS_URL",
+            help="Redis to use; one of its own unless given.",
+        ),
+    ] = None,
+    json_output: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="One line with url, api_key, community_id and pid; the log goes to stderr.",
+        ),
+    ] = False,
+) -> None:
+    """Start a rendered module on this machine, with PostgreSQL and Redis."""
+    from waddlegen import runner
+
+    code = runner.run(
+        _project(context), name, port, database_url, redis_url, json_output
+    )
+    raise typer.Exit(code)
+
+
+@template_app.command()
+def eject(
+    context: typer.Context,
+    dry_run: DryRun = False,
+    force: Force = False,
+    verbose: Verbose = False,
+) -> None:
+    """Copy the bundled templates into the project, which then uses its own."""
+    from waddlegen import create
+
+    project = _project(context)
+    _carry_out(project, (create.eject(project, force),), dry_run, False, verbose)
+    if not dry_run:
+        print(
+            f"\nThe templates in {PurePosixPath(project.root.name) / 'templates'} are yours to change."
+        )

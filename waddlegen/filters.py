@@ -1,0 +1,286 @@
+"""Spell a text of the spec so that it arrives intact and inert in each target language.
+
+There is one filter a target. They are a Jinja extension, named in `copier.yml`, so that
+copier and waddlegen render with the same ones.
+"""
+
+import json
+import re
+import shlex
+import textwrap
+from typing import Any
+
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+LINE_LENGTH = 88
+
+
+def py(value: object) -> str:
+    """A Python literal, quoted as black quotes it."""
+    match value:
+        case str():
+            return _python_text(value)
+        case list() | tuple():
+            inside = ", ".join(py(item) for item in value)
+            return f"[{inside}]" if isinstance(value, list) else f"({inside},)"
+        case dict():
+            inside = ", ".join(f"{py(key)}: {py(item)}" for key, item in value.items())
+            return f"{{{inside}}}"
+    return repr(value)
+
+
+def _python_text(text: str) -> str:
+    """Quote a text: double quotes unless single ones need fewer backslashes."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return quote + "".join(_python_character(c, quote) for c in text) + quote
+
+
+def _python_character(character: str, quote: str) -> str:
+    """One character inside a Python string."""
+    if character in ("\\", quote):
+        return f"\\{character}"
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
+    if short:
+        return short
+    return character if character.isprintable() else _unicode_escape(character)
+
+
+def _unicode_escape(character: str) -> str:
+    """The shortest Python (and YAML) escape of a character."""
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def one_line(text: str) -> str:
+    """The words of a text on one line, with nothing invisible left in it."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else _unicode_escape(c) for c in words)
+
+
+def doc(text: str, indent: int = 0) -> str:
+    """The inside of a docstring, wrapped; the caller writes the three quotes.
+
+    `indent` is the column of the docstring. A text of several lines ends with a newline
+    and the indentation, so that the closing quotes stand on a line of their own.
+    """
+    paragraphs = [one_line(p) for p in re.split(r"\n\s*\n", text.strip())]
+    margin = " " * indent
+    lines: list[str] = []
+    for paragraph in filter(None, paragraphs):
+        escaped = paragraph.replace("\\", "\\\\").replace('"', '\\"')
+        lines += ["", *_wrap(escaped, LINE_LENGTH - indent - 3)]
+    lines = lines[1:] or ["No description."]
+    if len(lines) == 1 and len(lines[0]) + indent + 6 <= LINE_LENGTH:
+        return lines[0] + (" " if lines[0].endswith('"') else "")
+    joined = "\n".join(f"{margin}{line}" if line else "" for line in lines)
+    return f"{joined.lstrip()}\n{margin}"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Break a text into lines; a longer word stands alone rather than being cut."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def comment(text: str) -> str:
+    """The inside of a `#` comment, on one line."""
+    return one_line(text).replace("\\", "\\\\")
+
+
+_PLAIN_YAML = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+_YAML_WORDS = frozenset("y n yes no on off true false null".split())
+
+
+def yaml(value: object) -> str:
+    """A YAML value on one line: plain where nothing can be misread, else in quotes."""
+    match value:
+        case str() if _PLAIN_YAML.fullmatch(value) and value.lower() not in _YAML_WORDS:
+            return value
+        case str():
+            return '"' + "".join(_yaml_character(c) for c in value) + '"'
+        case list() | tuple():
+            return "[" + ", ".join(yaml(item) for item in value) + "]"
+        case dict():
+            pairs = (f"{yaml(key)}: {yaml(item)}" for key, item in value.items())
+            return "{" + ", ".join(pairs) + "}"
+    return json.dumps(value)
+
+
+def _yaml_character(character: str) -> str:
+    """One character inside a double-quoted YAML text."""
+    if character in '"\\':
+        return f"\\{character}"
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
+    if short:
+        return short
+    return character if character.isprintable() else _unicode_escape(character)
+
+
+def toml(value: object) -> str:
+    """A TOML value on one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return '"' + "".join(_toml_character(c) for c in value) + '"'
+        case list() | tuple():
+            return "[" + ", ".join(toml(item) for item in value) + "]"
+    return repr(value)
+
+
+def _toml_character(character: str) -> str:
+    """One character inside a basic TOML string, which knows no `\\x`."""
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def markdown(text: str) -> str:
+    """Markdown that shows exactly these words, in a paragraph or a table's cell."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!&$+:@^=()-])", r"\\\1", one_line(text))
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped)
+
+
+def markdown_code(value: object) -> str:
+    """An inline code span for a table's cell."""
+    text = one_line(value if isinstance(value, str) else json.dumps(value))
+    runs = [len(run) for run in re.findall(r"`+", text)]
+    fence = "`" * (max(runs, default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
+    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
+
+
+def shell(text: str) -> str:
+    """One word of a POSIX shell."""
+    return shlex.quote(text)
+
+
+def dotenv(value: object) -> str:
+    """A value in a .env file: plain where possible, else in single quotes."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if re.fullmatch(r"[A-Za-z0-9_./:@%+,=-]*", text):
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def dockerfile(text: str) -> str:
+    """A quoted value in a Dockerfile; a Dockerfile has no newline in a value."""
+    escaped = re.sub(r'(["\\$])', r"\\\1", one_line(text))
+    return f'"{escaped}"'
+
+
+def json_text(value: object) -> str:
+    """A JSON value on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def go_template(text: str) -> str:
+    """A text inert in a Go template, as Prometheus reads annotations."""
+    return re.sub(r"{{|}}", lambda found: f'{{{{ "{found[0]}" }}}}', text)
+
+
+def fit(block: str, width: int = LINE_LENGTH) -> str:
+    """Put an exploded bracket on one line where it fits, as black would write it.
+
+    The block is written as black explodes it: the opening bracket ends the first line,
+    one element a line with a trailing comma, the closing bracket begins the last line.
+    """
+    first, *elements, last = block.rstrip("\n").split("\n")
+    inside = " ".join(element.strip() for element in elements).removesuffix(",")
+    joined = f"{first}{inside}{last.strip()}"
+    end = "\n" if block.endswith("\n") else ""
+    if len(joined) <= width:
+        return joined + end
+    return block
+
+
+def fit_tuple(block: str, width: int = LINE_LENGTH) -> str:
+    """As `fit`, for a tuple: a single element keeps its comma."""
+    elements = block.rstrip("\n").split("\n")[1:-1]
+    if len(elements) == 1:
+        first, element, last = block.rstrip("\n").split("\n")
+        joined = f"{first}{element.strip()}{last.strip()}"
+        end = "\n" if block.endswith("\n") else ""
+        return joined + end if len(joined) <= width else block
+    return fit(block, width)
+
+
+_IMPORT = re.compile(r"from (?P<module>\S+) import (?P<names>.+)|import (?P<whole>\S+)")
+_QUOTED = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|#[^\n]*''',
+    re.DOTALL,
+)
+
+
+def imports(source: str) -> str:
+    """Drop from a Python file what it imports and does not use.
+
+    A template names all that any spec may need, one import a line, in groups with a blank
+    line between them; what stays is laid out as black does.
+    """
+    lines = source.split("\n")
+    found = [number for number, line in enumerate(lines) if _IMPORT.fullmatch(line)]
+    if not found:
+        return source
+    first, last = found[0], found[-1] + 1
+    body = "\n".join(lines[last:]).lstrip("\n")
+    used = set(re.findall(r"\w+", _QUOTED.sub(" ", body)))
+    groups = "\n".join(lines[first:last]).split("\n\n")
+    kept = [_used_imports(group, used) for group in groups]
+    head = "\n".join(lines[:first]) + "\n" + "\n".join(filter(None, kept))
+    gap = "\n\n" if re.match(r"class |(async )?def |@", body) else "\n"
+    return f"{head.rstrip()}\n{gap}{body}"
+
+
+def _used_imports(group: str, used: set[str]) -> str:
+    """One group of imports without the unused names; ends with a newline."""
+    kept: list[str] = []
+    for line in filter(None, group.split("\n")):
+        match = _IMPORT.fullmatch(line)
+        if match is None or (match["whole"] and match["whole"].split(".")[0] in used):
+            kept.append(line)
+        elif match["names"]:
+            names = [n for n in match["names"].split(", ") if n.split(" ")[-1] in used]
+            if names:
+                kept.append(_import_line(match["module"], names))
+    return "".join(f"{line}\n" for line in kept)
+
+
+def _import_line(module: str, names: list[str]) -> str:
+    """One import, exploded where it does not fit in a line."""
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= LINE_LENGTH:
+        return line
+    inside = "".join(f"    {name},\n" for name in names)
+    return f"from {module} import (\n{inside})"
+
+
+class Filters(Extension):
+    """The filters of waddlegen's templates, for any Jinja environment."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        filters: dict[str, Any] = {
+            "py": py,
+            "doc": doc,
+            "one_line": one_line,
+            "comment": comment,
+            "yaml": yaml,
+            "toml": toml,
+            "markdown": markdown,
+            "markdown_code": markdown_code,
+            "shell": shell,
+            "dotenv": dotenv,
+            "dockerfile": dockerfile,
+            "json": json_text,
+            "go_template": go_template,
+            "fit": fit,
+            "fit_tuple": fit_tuple,
+            "imports": imports,
+        }
+        environment.filters.update(filters)

@@ -1,0 +1,55 @@
+"""What waddlegen wrote last into a folder: a hash a file, the template's version, the spec.
+
+Stored as `.waddlegen/lock.json`: sorted, one line a file and no timestamps, so that its
+diffs stay small.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from waddlegen.errors import UsageError
+
+PATH = PurePosixPath(".waddlegen/lock.json")
+
+
+def digest(text: str) -> str:
+    """The hash of a text, as the lock records it."""
+    data = text.encode("utf-8", "surrogateescape")
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The record of one rendering; `files` maps a path to the hash of what was written."""
+
+    template_version: str = ""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[PurePosixPath, str] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """The lock as the text of its file."""
+        record = {
+            "files": {str(path): self.files[path] for path in sorted(self.files)},
+            "spec": self.spec,
+            "template_version": self.template_version,
+        }
+        return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse(text: str, name: str) -> Lock:
+    """Read a lock back; raises UsageError when it is not one."""
+    try:
+        match json.loads(text):
+            case {"files": dict(files), "spec": dict(spec), "template_version": str(v)}:
+                hashes = {PurePosixPath(path): str(files[path]) for path in files}
+                return Lock(v, spec, hashes)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"{name}: not a lock that waddlegen wrote; restore it from version control,"
+        " or delete it to have every file treated as yours"
+    )

@@ -1,0 +1,108 @@
+"""Render a template tree in memory; writes nothing.
+
+Gives the same bytes as `copier copy` of the same tree. It exists beside copier because a
+plan needs every text before anything is written, and because copier recompiles each
+template a file and asks git a file.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError
+
+from waddlegen.errors import UsageError
+from waddlegen.filters import Filters
+from waddlegen.templates import SUFFIX, TemplateTree
+from waddlegen.tree import FileTree
+
+# Copier's own notation for a path that stands for several files.
+_YIELD = re.compile(
+    r"{%\s*yield\s+(?P<name>\w+)\s+from\s+(?P<each>.+?)\s*%}(?P<body>.*){%\s*endyield\s*%}"
+)
+
+
+class Renderer:
+    """A template tree ready to render: each template is compiled once."""
+
+    def __init__(self, tree: TemplateTree) -> None:
+        self.tree = tree
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The Jinja environment that `copier.yml` describes."""
+        options = {**self.tree.settings.get("_envops", {})}
+        options.setdefault("keep_trailing_newline", True)
+        options["undefined"] = StrictUndefined
+        return Environment(
+            loader=DictLoader(self.tree.files), extensions=[Filters], **options
+        )
+
+    def render(self, context: Mapping[str, Any]) -> FileTree:
+        """Render every template; raises UsageError with the template's file and line."""
+        files: dict[str, str] = {}
+        for source, text in self.tree.files.items():
+            if self.excluded(source):
+                continue
+            is_template = source.endswith(SUFFIX)
+            for path, scope in self.paths(source.removesuffix(SUFFIX), context):
+                files[path] = self._text(source, scope) if is_template else text
+        return FileTree(files)
+
+    def excluded(self, source: str) -> bool:
+        """Whether copier.yml leaves a file out, as it does with included macros."""
+        patterns = self.tree.settings.get("_exclude", ())
+        path = PurePosixPath(source)
+        return any(
+            path.match(p) or any(q.match(p) for q in path.parents) for p in patterns
+        )
+
+    def _text(self, source: str, scope: Mapping[str, Any]) -> str:
+        """The text of one template."""
+        try:
+            return self.environment.get_template(source).render(scope)
+        except TemplateError as error:
+            line = _line_of(error, source)
+            raise UsageError(f"{self.tree.root / source}:{line}: {error}") from error
+
+    def paths(
+        self, path: str, context: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The paths a template stands for, each with what is in scope there."""
+        if "{" not in path:
+            yield path, context
+            return
+        found = _YIELD.search(path)
+        if found is None:
+            yield from self._named(path, context)
+            return
+        each = self.environment.compile_expression(found["each"])(**context)
+        head, tail = path[: found.start()], path[found.end() :]
+        for value in each or ():
+            scope = {**context, found["name"]: value}
+            body = self.environment.from_string(found["body"]).render(scope)
+            if body:
+                yield from self.paths(f"{head}{body}{tail}", scope)
+
+    def _named(
+        self, path: str, context: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The path itself, unless one of its parts renders to nothing."""
+        parts = [
+            self.environment.from_string(p).render(context) for p in path.split("/")
+        ]
+        if all(parts):
+            yield "/".join(parts), context
+
+
+def _line_of(error: TemplateError, source: str) -> int:
+    """The line of a template an error came from, read off the traceback."""
+    line = getattr(error, "lineno", None)
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename in (source, "<template>"):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line or 1
