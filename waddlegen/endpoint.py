@@ -7,6 +7,7 @@ OpenAPI, tests and README speak of the same list.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 from waddlegen import names
 from waddlegen.spec import (
@@ -191,6 +192,34 @@ class Endpoint:
     def example(self) -> dict[str, object]:
         """A valid value of each required parameter that is not in the path."""
         return {p.name: example(p) for p in self.other_params if p.required}
+
+    @property
+    def example_body(self) -> dict[str, object]:
+        """A valid body."""
+        if self.kind == "action":
+            return {"user_id": "discord:123456", "params": self.example}
+        if self.kind == "alias":
+            return {"user_id": "discord:123456", **self.example}
+        return self.example
+
+    @property
+    def example_url(self) -> str:
+        """The path with its parameters filled in, and the query string it needs."""
+        url = self.path
+        for param in self.path_params:
+            url = url.replace(f"{{{param.name}}}", quote(str(example(param)), safe=""))
+        query = {} if self.has_body else self.example
+        return f"{url}?{urlencode(query)}" if query else url
+
+    @property
+    def row_url(self) -> str | None:
+        """The path with `{id}` for a row's id, where only that decides which row is meant."""
+        conditions = self.conditions
+        if self.kind != "route" or len(conditions) != 1 or self.example:
+            return None
+        if conditions[0].attribute != "id" or len(self.path_params) != 1:
+            return None
+        return self.path.replace(f"{{{self.path_params[0].name}}}", "{id}")
 
     @property
     def assignments(self) -> tuple[Assignment, ...]:

@@ -99,13 +99,18 @@ def yaml(value: object) -> str:
         case str() if _PLAIN_YAML.fullmatch(value) and value.lower() not in _YAML_WORDS:
             return value
         case str():
-            return '"' + "".join(_yaml_character(c) for c in value) + '"'
+            return yaml_text(value)
         case list() | tuple():
             return "[" + ", ".join(yaml(item) for item in value) + "]"
         case dict():
             pairs = (f"{yaml(key)}: {yaml(item)}" for key, item in value.items())
             return "{" + ", ".join(pairs) + "}"
     return json.dumps(value)
+
+
+def yaml_text(text: str) -> str:
+    """A YAML text that is always in quotes, so that a number stays a text."""
+    return '"' + "".join(_yaml_character(c) for c in text) + '"'
 
 
 def _yaml_character(character: str) -> str:
@@ -184,30 +189,69 @@ def go_template(text: str) -> str:
     return re.sub(r"{{|}}", lambda found: f'{{{{ "{found[0]}" }}}}', text)
 
 
-def fit(block: str, width: int = LINE_LENGTH) -> str:
-    """Put an exploded bracket on one line where it fits, as black would write it.
+_OPENING = re.compile(r"(?P<indent> *)(?P<head>\S.*)?(?P<bracket>[(\[{])")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 
-    The block is written as black explodes it: the opening bracket ends the first line,
-    one element a line with a trailing comma, the closing bracket begins the last line.
+
+def python(source: str) -> str:
+    """Lay a Python file out as black does: brackets that fit on a line, imports in use.
+
+    A template writes every bracket exploded, one element a line with a trailing comma, and
+    names all that any spec may need, one import a line; black would keep it so.
     """
-    first, *elements, last = block.rstrip("\n").split("\n")
-    inside = " ".join(element.strip() for element in elements).removesuffix(",")
-    joined = f"{first}{inside}{last.strip()}"
-    end = "\n" if block.endswith("\n") else ""
-    if len(joined) <= width:
-        return joined + end
-    return block
+    return _imports("\n".join(_collapse(source.split("\n"))))
 
 
-def fit_tuple(block: str, width: int = LINE_LENGTH) -> str:
-    """As `fit`, for a tuple: a single element keeps its comma."""
-    elements = block.rstrip("\n").split("\n")[1:-1]
-    if len(elements) == 1:
-        first, element, last = block.rstrip("\n").split("\n")
-        joined = f"{first}{element.strip()}{last.strip()}"
-        end = "\n" if block.endswith("\n") else ""
-        return joined + end if len(joined) <= width else block
-    return fit(block, width)
+def _collapse(lines: list[str]) -> list[str]:
+    """Put each bracket on one line where it fits, the inner ones first."""
+    done: list[str] = []
+    for line in lines:
+        done.append(line)
+        joined = _joined(done)
+        while joined:
+            start, text = joined
+            done[start:] = [text]
+            joined = None
+    return done
+
+
+def _joined(lines: list[str]) -> tuple[int, str] | None:
+    """Where the bracket begins that the last line closes, and it all on one line."""
+    last = lines[-1]
+    indent = len(last) - len(last.lstrip(" "))
+    if last[indent : indent + 1] not in (")", "]", "}"):
+        return None
+    start = len(lines) - 2
+    inner = " " * (indent + 4)
+    while (
+        start >= 0
+        and lines[start].startswith(inner)
+        and lines[start][indent + 4] != " "
+    ):
+        start -= 1
+    opening = _OPENING.fullmatch(lines[start]) if start >= 0 else None
+    if opening is None or len(opening["indent"]) != indent:
+        return None
+    elements = [line.strip() for line in lines[start + 1 : -1]]
+    if _CLOSING[opening["bracket"]] != last[indent] or not _are_elements(elements):
+        return None
+    text = _one_line(lines[start], elements, last[indent:])
+    return (start, text) if len(text) <= LINE_LENGTH else None
+
+
+def _are_elements(elements: list[str]) -> bool:
+    """Whether the lines are whole elements, each with its comma, and no comments."""
+    return all(line.endswith(",") and not line.startswith("#") for line in elements)
+
+
+def _one_line(opening: str, elements: list[str], closing: str) -> str:
+    """A bracket on one line; a tuple of one element keeps its comma."""
+    inside = " ".join(elements)
+    before = opening[-2:-1]
+    is_tuple = opening.endswith("(") and not re.match(r"[\w\])]", before)
+    if not (is_tuple and len(elements) == 1):
+        inside = inside.removesuffix(",")
+    return f"{opening}{inside}{closing}"
 
 
 _IMPORT = re.compile(r"from (?P<module>\S+) import (?P<names>.+)|import (?P<whole>\S+)")
@@ -217,12 +261,8 @@ _QUOTED = re.compile(
 )
 
 
-def imports(source: str) -> str:
-    """Drop from a Python file what it imports and does not use.
-
-    A template names all that any spec may need, one import a line, in groups with a blank
-    line between them; what stays is laid out as black does.
-    """
+def _imports(source: str) -> str:
+    """Drop what a file imports and does not use, and gather what comes from one module."""
     lines = source.split("\n")
     found = [number for number, line in enumerate(lines) if _IMPORT.fullmatch(line)]
     if not found:
@@ -239,16 +279,22 @@ def imports(source: str) -> str:
 
 def _used_imports(group: str, used: set[str]) -> str:
     """One group of imports without the unused names; ends with a newline."""
-    kept: list[str] = []
+    names: dict[str, list[str]] = {}
     for line in filter(None, group.split("\n")):
         match = _IMPORT.fullmatch(line)
-        if match is None or (match["whole"] and match["whole"].split(".")[0] in used):
-            kept.append(line)
-        elif match["names"]:
-            names = [n for n in match["names"].split(", ") if n.split(" ")[-1] in used]
-            if names:
-                kept.append(_import_line(match["module"], names))
-    return "".join(f"{line}\n" for line in kept)
+        if match is None:
+            names[line] = []
+        elif match["whole"]:
+            if match["whole"].split(".")[0] in used:
+                names[line] = []
+        else:
+            found = [n for n in match["names"].split(", ") if n.split(" ")[-1] in used]
+            if found:
+                names.setdefault(match["module"], []).extend(found)
+    return "".join(
+        _import_line(module, found) + "\n" if found else f"{module}\n"
+        for module, found in names.items()
+    )
 
 
 def _import_line(module: str, names: list[str]) -> str:
@@ -271,6 +317,7 @@ class Filters(Extension):
             "one_line": one_line,
             "comment": comment,
             "yaml": yaml,
+            "yaml_text": yaml_text,
             "toml": toml,
             "markdown": markdown,
             "markdown_code": markdown_code,
@@ -279,8 +326,6 @@ class Filters(Extension):
             "dockerfile": dockerfile,
             "json": json_text,
             "go_template": go_template,
-            "fit": fit,
-            "fit_tuple": fit_tuple,
-            "imports": imports,
+            "python": python,
         }
         environment.filters.update(filters)

@@ -54,6 +54,24 @@ class Part(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable a module reads, built in or of its own."""
+
+    name: str
+    value: bool | int | float | str | None = None
+    secret: bool = False
+    required: bool = True
+    description: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value as the environment holds it."""
+        if isinstance(self.value, bool):
+            return "true" if self.value else "false"
+        return "" if self.value is None else str(self.value)
+
+
 class Category(StrEnum):
     """What a module is for: takes events in, acts on request, or serves the platform."""
 
@@ -845,6 +863,37 @@ class SloSpec(Part):
         95, gt=0, lt=100, description="Share of requests that are fast."
     )
 
+    @property
+    def error_budget(self) -> float:
+        """Share of requests that may fail."""
+        return round(1 - self.availability_percent / 100, 6)
+
+    @property
+    def fast_burn(self) -> float:
+        """Share of failures that spends 2 % of the month's budget in an hour."""
+        return round(min(14.4 * self.error_budget, 0.99), 6)
+
+    @property
+    def slow_burn(self) -> float:
+        """Share of failures that spends 5 % of the month's budget in six hours."""
+        return round(min(6 * self.error_budget, 0.99), 6)
+
+    @property
+    def latency_bucket(self) -> str:
+        """The histogram's bucket that is at least the promised latency, in seconds."""
+        seconds = self.latency_ms / 1000
+        bucket = next((each for each in LATENCY_BUCKETS if each >= seconds), 30.0)
+        return str(bucket)
+
+    @property
+    def latency_bucket_ms(self) -> int:
+        """That bucket in milliseconds: what is really measured."""
+        return round(float(self.latency_bucket) * 1000)
+
+
+# The bounds of flask_core.metrics' histogram, as Prometheus writes them.
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
 
 class ResourcesSpec(Part):
     """What one replica may use."""
@@ -977,6 +1026,30 @@ class ModuleSpec(Part):
         )
 
     @property
+    def environment(self) -> tuple[Variable, ...]:
+        """Every variable the module reads, in the order of its documentation."""
+        return (
+            *_core_variables(self),
+            *(_POSTGRES if self.uses_postgres else ()),
+            *(_REDIS if self.uses_redis else ()),
+            *(_ENCRYPTION if self.uses_encryption else ()),
+            *(each for call in self.calls for each in _call_variables(call)),
+            *(_own_variable(variable) for variable in self.config),
+        )
+
+    @property
+    def plain_variables(self) -> tuple[Variable, ...]:
+        """The variables a ConfigMap holds."""
+        values = (each for each in self.environment if not each.secret)
+        return tuple(each for each in values if each.value is not None)
+
+    @property
+    def secret_variables(self) -> tuple[Variable, ...]:
+        """The variables a Secret holds, the database's password apart."""
+        secrets = (each for each in self.environment if each.secret)
+        return tuple(each for each in secrets if each.name != "DB_PASSWORD")
+
+    @property
     def ordered_tables(self) -> tuple[TableSpec, ...]:
         """The tables, each after those it refers to."""
         waiting, done = list(self.tables), []
@@ -991,6 +1064,90 @@ class ModuleSpec(Part):
     def replicas(self) -> int:
         """How many replicas the Deployment starts with."""
         return 1 if self.singleton else self.deployment.replicas
+
+
+def _core_variables(spec: ModuleSpec) -> tuple[Variable, ...]:
+    """What every module reads."""
+    return (
+        Variable("MODULE_NAME", spec.id, description="The module's id."),
+        Variable("MODULE_VERSION", spec.version, description="The module's version."),
+        Variable("MODULE_PORT", spec.port, description="Port it listens on."),
+        Variable("ROUTER_URL", "http://router:8000", description="The router."),
+        Variable("ROUTER_API_KEY", None, True, description="Key for the router."),
+        Variable(
+            "API_KEY_SECRET", None, True, description="Hashes API keys; 32 characters."
+        ),
+        Variable("JWT_SECRET", None, True, description="Signs tokens; 32 characters."),
+        Variable(
+            "BOOTSTRAP_API_KEY",
+            None,
+            True,
+            False,
+            "First admin key of a fresh installation; 32 characters.",
+        ),
+        Variable(
+            "BOOTSTRAP_COMMUNITIES",
+            "",
+            description="Communities of that key: `*`, or numbers with commas.",
+        ),
+        Variable("LOG_LEVEL", "INFO", description="DEBUG, INFO, WARNING or ERROR."),
+        Variable(
+            "LOG_DIR", "/var/log/waddlebotlog", description="Where the log file goes."
+        ),
+        Variable("DRAIN_DELAY", 5, description="Seconds it still accepts at a stop."),
+        Variable(
+            "DRAIN_TIMEOUT",
+            spec.deployment.drain_seconds,
+            description="Seconds requests in flight get at a stop.",
+        ),
+        Variable("ENABLE_CACHE", True, description="Whether answers are kept."),
+    )
+
+
+_POSTGRES = (
+    Variable(
+        "DB_HOST", "postgres.default.svc.cluster.local", description="PostgreSQL."
+    ),
+    Variable("DB_PORT", 5432, description="Its port."),
+    Variable("DB_NAME", "waddlebot", description="Its database."),
+    Variable("DB_USER", "waddlebot", description="Its user."),
+    Variable("DB_PASSWORD", None, True, description="That user's password."),
+    Variable("DB_POOL_SIZE", 3, description="Connections a replica keeps."),
+    Variable(
+        "DB_RLS", False, description="Whether PostgreSQL filters by community too."
+    ),
+)
+_REDIS = (
+    Variable("REDIS_HOST", "redis.default.svc.cluster.local", description="Redis."),
+    Variable("REDIS_PORT", 6379, description="Its port."),
+    Variable("REDIS_PASSWORD", None, True, False, "Its password, if it has one."),
+)
+_ENCRYPTION = (
+    Variable(
+        "ENCRYPTION_KEY", None, True, description="Encrypts columns; 32 characters."
+    ),
+)
+
+
+def _call_variables(call: ModuleCallSpec) -> tuple[Variable, Variable]:
+    """Where another module is reached, and with which key."""
+    return (
+        Variable(
+            call.url_variable, call.base_url, description=f"The module {call.module}."
+        ),
+        Variable(call.key_variable, None, True, description=f"Key for {call.module}."),
+    )
+
+
+def _own_variable(variable: VariableSpec) -> Variable:
+    """A variable of the spec."""
+    return Variable(
+        variable.name,
+        variable.default,
+        variable.secret,
+        variable.is_required,
+        variable.description,
+    )
 
 
 def _refers_to(table: TableSpec) -> set[str]:

@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pytest
-from aiohttp import web
 from flask_core.context import community_scope
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Event, ExternalApi
 from flask_core.events import channel
 from flask_core.outbound import HttpClient
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
+from flask_core.testing.rows import OTHER_COMMUNITY
+from flask_core.testing.stubs import StubServer
 
 from models import ConfigurationValue, ConversationMessage
 from services.chat_service import ChatService
@@ -40,77 +40,38 @@ OPENAI = {
     ],
     "usage": {"prompt_tokens": 26, "completion_tokens": 3, "total_tokens": 29},
 }
-ANSWERS: dict[str, object] = {"/api/chat": OLLAMA, "/v1/chat/completions": OPENAI}
 SECONDS = 0.5
-OTHER_COMMUNITY = 4002
-
-
-@dataclass
-class Models:
-    """A server with both APIs that answers as it is told, and remembers what it got."""
-
-    status: int = 200
-    text: str | None = None
-    delay: float = 0.0
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    keys: list[str | None] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, in two pieces as a network may."""
-        self.bodies.append(await request.json())
-        self.keys.append(request.headers.get("Authorization"))
-        await asyncio.sleep(self.delay)
-        text = self.text
-        if text is None:
-            text = orjson.dumps(ANSWERS[request.path]).decode()
-        response = web.StreamResponse(status=self.status)
-        await response.prepare(request)
-        await response.write(text[:9].encode())
-        await asyncio.sleep(0.01)
-        await response.write(text[9:].encode())
-        return response
-
-    @property
-    def asked(self) -> list[str]:
-        """What was said in the last request, message by message."""
-        return [message["content"] for message in self.bodies[-1]["messages"]]
-
-
-@pytest.fixture
-def resources(app: Any) -> Resources:
-    """What the running module works with."""
-    found: Resources = app.extensions[EXTENSION]
-    return found
 
 
 @pytest.fixture
 async def models(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Models]:
-    """The server, in the place of both providers."""
-    server, application = Models(), web.Application()
-    application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    http_stub: StubServer, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[StubServer]:
+    """A server with both APIs, in the place of both providers."""
+    answers(http_stub, None)
+    key = {"Authorization": "Bearer sk-hidden"}
     clients = {
-        "ollama": HttpClient(ExternalApi("ollama", url, SECONDS)),
+        "ollama": HttpClient(ExternalApi("ollama", http_stub.url, SECONDS)),
         "openai": HttpClient(
-            ExternalApi(
-                "openai",
-                f"{url}/v1",
-                SECONDS,
-                headers={"Authorization": "Bearer sk-hidden"},
-            )
+            ExternalApi("openai", f"{http_stub.url}/v1", SECONDS, headers=key)
         ),
     }
     for name, client in clients.items():
         monkeypatch.setitem(resources.clients, name, client)
-    yield server
+    yield http_stub
     for client in clients.values():
         await client.close()
-    await runner.cleanup()
+
+
+def answers(server: StubServer, answer: dict[str, Any] | None) -> None:
+    """Have the server give this answer to both kinds of question, or the right ones."""
+    server.on("POST", "/api/chat", **(answer or {"json": OLLAMA}))
+    server.on("POST", "/v1/chat/completions", **(answer or {"json": OPENAI}))
+
+
+def asked(server: StubServer) -> list[str]:
+    """What was said in the last request, message by message."""
+    return [message["content"] for message in server.requests[-1].json["messages"]]
 
 
 async def use_openai(db: AsyncDAL) -> None:
@@ -144,7 +105,7 @@ async def listening(resources: Resources) -> AsyncIterator[Any]:
 
 
 async def test_a_chat_is_answered_and_stored(
-    client: Any, headers: Any, db: AsyncDAL, models: Models
+    client: Any, headers: Any, db: AsyncDAL, models: StubServer
 ) -> None:
     """The answer comes with the id of the stored message, as the standard tests it."""
     response = await client.post(
@@ -168,7 +129,7 @@ async def test_a_chat_is_answered_and_stored(
 
 
 async def test_ollama_is_asked_in_its_own_words(
-    client: Any, headers: Any, models: Models
+    client: Any, headers: Any, models: StubServer
 ) -> None:
     """One answer instead of a stream, with the community's manner as options."""
     await client.post(
@@ -176,16 +137,16 @@ async def test_ollama_is_asked_in_its_own_words(
         json={"user_id": "discord:123", "params": {"message": "Why?", "model": "tiny"}},
         headers=await headers(role="action"),
     )
-    body = models.bodies[0]
+    body = models.requests[0].json
 
     assert ("tiny", False, "5m") == (body["model"], body["stream"], body["keep_alive"])
     assert {"temperature": 0.7, "num_predict": 500} == body["options"]
     assert ["system", "user"] == [each["role"] for each in body["messages"]]
-    assert models.keys == [None]
+    assert "Authorization" not in models.requests[0].headers
 
 
 async def test_a_server_with_openai_s_api_is_asked_in_its_words(
-    client: Any, headers: Any, db: AsyncDAL, models: Models
+    client: Any, headers: Any, db: AsyncDAL, models: StubServer
 ) -> None:
     """The key goes along as a bearer token, and nowhere else."""
     await use_openai(db)
@@ -193,7 +154,7 @@ async def test_a_server_with_openai_s_api_is_asked_in_its_words(
     response = await client.post(
         "/api/v1/ai/chat", json=said("Hello AI"), headers=await headers(role="action")
     )
-    data, body = await response.get_json(), models.bodies[0]
+    data, body = await response.get_json(), models.requests[0].json
 
     assert ("Hello!", "gpt-test", "openai") == (
         data["response"],
@@ -206,20 +167,20 @@ async def test_a_server_with_openai_s_api_is_asked_in_its_words(
         body["max_completion_tokens"],
         body["stream"],
     )
-    assert ["Bearer sk-hidden"] == models.keys
+    assert "Bearer sk-hidden" == models.requests[0].headers["Authorization"]
 
 
 async def test_earlier_messages_of_the_user_go_along(
-    client: Any, headers: Any, models: Models
+    client: Any, headers: Any, models: StubServer
 ) -> None:
     """In their order, and those of nobody else in any community."""
     mine = await headers(role="action")
     elsewhere = await headers(
-        role="action", communities=(OTHER_COMMUNITY,), community=OTHER_COMMUNITY
+        role="action", communities=[OTHER_COMMUNITY], community=OTHER_COMMUNITY
     )
     await client.post("/api/v1/ai/chat", json=said("First"), headers=mine)
     await client.post("/api/v1/ai/chat", json=said("Second"), headers=mine)
-    assert ["First", "Hello!", "Second"] == models.asked[1:]
+    assert ["First", "Hello!", "Second"] == asked(models)[1:]
 
     for body, caller in (
         (said("Third", "discord:456"), mine),
@@ -227,20 +188,20 @@ async def test_earlier_messages_of_the_user_go_along(
     ):
         await client.post("/api/v1/ai/chat", json=body, headers=caller)
 
-        assert ["Third"] == models.asked[1:]
+        assert ["Third"] == asked(models)[1:]
 
 
-FAILURES = {
-    "error": Models(status=500, text="{}"),
-    "refused key": Models(status=401, text='{"error": "sk-hidden is wrong"}'),
-    "no such model": Models(status=404, text='{"error": "model not found"}'),
-    "no JSON": Models(text="<html>gateway</html>"),
-    "no object": Models(text="[1, 2]"),
-    "another shape": Models(text='{"choices": [], "message": "Hello!", "done": true}'),
-    "empty": Models(text='{"message": {"content": " "}, "done": true, "choices": 7}'),
-    "no end": Models(text='{"message": {"content": "Hel"}, "done": false}'),
-    "cut off": Models(text='{"message": {"content": "Hel'),
-    "slow": Models(delay=SECONDS * 3),
+FAILURES: dict[str, dict[str, Any]] = {
+    "error": {"status": 500},
+    "refused key": {"status": 401, "text": '{"error": "sk-hidden is wrong"}'},
+    "no such model": {"status": 404, "text": '{"error": "model not found"}'},
+    "no JSON": {"text": "<html>gateway</html>"},
+    "no object": {"text": "[1, 2]"},
+    "another shape": {"text": '{"choices": [], "message": "Hello!", "done": true}'},
+    "empty": {"text": '{"message": {"content": " "}, "done": true, "choices": 7}'},
+    "no end": {"text": '{"message": {"content": "Hel"}, "done": false}'},
+    "cut off": {"text": '{"message": {"content": "Hel'},
+    "slow": {"json": OLLAMA, "delay_seconds": SECONDS * 3},
 }
 
 
@@ -250,19 +211,15 @@ async def test_a_provider_that_fails_is_a_503_and_leaves_nothing(
     client: Any,
     headers: Any,
     db: AsyncDAL,
-    models: Models,
+    models: StubServer,
     caplog: pytest.LogCaptureFixture,
-    failure: Models,
+    failure: dict[str, Any],
     provider: str,
 ) -> None:
     """Whatever it does; and neither the message nor the key is in the log."""
     if provider == "openai":
         await use_openai(db)
-    models.status, models.text, models.delay = (
-        failure.status,
-        failure.text,
-        failure.delay,
-    )
+    answers(models, failure)
 
     response = await client.post(
         "/api/v1/ai/chat",
@@ -296,10 +253,10 @@ async def test_a_provider_that_is_down_is_left_alone_for_a_while(
 
 
 async def test_a_model_the_provider_lacks_is_the_callers_fault(
-    client: Any, headers: Any, models: Models
+    client: Any, headers: Any, models: StubServer
 ) -> None:
     """400 that names the field, when the caller named the model."""
-    models.status, models.text = 404, '{"error": "model \\"x\\" not found"}'
+    answers(models, {"status": 404, "json": {"error": "model 'x' not found"}})
 
     response = await client.post(
         "/api/v1/ai/chat",
@@ -313,7 +270,7 @@ async def test_a_model_the_provider_lacks_is_the_callers_fault(
 
 
 async def test_a_completion_has_the_form_of_openai_s_api(
-    client: Any, headers: Any, db: AsyncDAL, models: Models
+    client: Any, headers: Any, db: AsyncDAL, models: StubServer
 ) -> None:
     """The caller keeps the conversation, so nothing is stored."""
     response = await client.post(
@@ -335,8 +292,8 @@ async def test_a_completion_has_the_form_of_openai_s_api(
     assert ("chat.completion", "llama3.2") == (result["object"], result["model"])
     assert "Hello!" == result["choices"][0]["message"]["content"]
     assert 29 == result["usage"]["total_tokens"]
-    assert {"temperature": 0, "num_predict": 20} == models.bodies[0]["options"]
-    assert ["Why is the sky blue?", "Scattering.", "Whose?"] == models.asked[1:]
+    assert {"temperature": 0, "num_predict": 20} == models.requests[0].json["options"]
+    assert ["Why is the sky blue?", "Scattering.", "Whose?"] == asked(models)[1:]
     assert [] == await db.query(ConversationMessage)
 
 
@@ -352,7 +309,7 @@ async def test_a_completion_has_the_form_of_openai_s_api(
     ],
 )
 async def test_a_completion_needs_proper_messages(
-    client: Any, headers: Any, models: Models, messages: list[object]
+    client: Any, headers: Any, models: StubServer, messages: list[object]
 ) -> None:
     """400 that names the message; nobody is asked."""
     response = await client.post(
@@ -364,11 +321,11 @@ async def test_a_completion_needs_proper_messages(
 
     assert 400 == response.status_code
     assert data["fields"][0]["field"].startswith("messages")
-    assert [] == models.bodies
+    assert [] == models.requests
 
 
 async def test_every_answer_is_published(
-    client: Any, headers: Any, models: Models, resources: Resources
+    client: Any, headers: Any, models: StubServer, resources: Resources
 ) -> None:
     """With who asked and where, for overlays and logs to use."""
     async with listening(resources) as heard:
@@ -390,7 +347,7 @@ async def test_every_answer_is_published(
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked"),
+    ("kind", "deed"),
     [
         ("follow", "Penny has just followed"),
         ("subscription", "Penny has just subscribed"),
@@ -398,7 +355,7 @@ async def test_every_answer_is_published(
     ],
 )
 async def test_supporters_are_thanked(
-    resources: Resources, models: Models, db: AsyncDAL, kind: str, asked: str
+    resources: Resources, models: StubServer, db: AsyncDAL, kind: str, deed: str
 ) -> None:
     """An event on the stream becomes a published thank-you of the same community."""
     payload = {
@@ -421,7 +378,7 @@ async def test_supporters_are_thanked(
         event["payload"]["response"],
         event["payload"]["channel"],
     )
-    assert models.asked[-1].startswith(asked)
+    assert asked(models)[-1].startswith(deed)
     assert [] == await db.query(ConversationMessage)
 
 
@@ -443,7 +400,7 @@ async def test_only_questions_in_chat_are_answered(
     app: Any,
     db: AsyncDAL,
     resources: Resources,
-    models: Models,
+    models: StubServer,
     message: object,
     answered: bool,
 ) -> None:
@@ -454,12 +411,12 @@ async def test_only_questions_in_chat_are_answered(
     async with app.app_context():
         await ChatService(resources).on_event_inbound(event)
 
-    assert answered == bool(models.bodies)
+    assert answered == bool(models.requests)
     assert answered == bool(await db.query(ConversationMessage))
 
 
 async def test_an_event_of_no_community_is_ignored(
-    app: Any, resources: Resources, models: Models
+    app: Any, resources: Resources, models: StubServer
 ) -> None:
     """Nobody could say whose configuration holds."""
     payload = {"type": "follow", "username": "Penny"}
@@ -468,4 +425,4 @@ async def test_an_event_of_no_community_is_ignored(
     async with app.app_context():
         await ChatService(resources).on_event_inbound(event)
 
-    assert [] == models.bodies
+    assert [] == models.requests

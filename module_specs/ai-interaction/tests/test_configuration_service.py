@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from flask_core.testing.rows import OTHER_COMMUNITY
 
 SET = "/api/v1/action/set_config"
-OTHER_COMMUNITY = 4002
 DEFAULTS = ("ollama", "llama3.2", 0.7, 500, [])
 
 
@@ -49,7 +49,7 @@ async def test_a_choice_holds_for_its_community_alone(
         SET, json=choose(model="tiny"), headers=await headers(role="admin")
     )
 
-    elsewhere = {"communities": (OTHER_COMMUNITY,), "community": OTHER_COMMUNITY}
+    elsewhere = {"communities": [OTHER_COMMUNITY], "community": OTHER_COMMUNITY}
     assert DEFAULTS == await shown(client, headers, **elsewhere)
     assert "tiny" == (await shown(client, headers))[1]
 

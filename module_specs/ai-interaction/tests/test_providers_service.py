@@ -1,59 +1,39 @@
 """The feature providers: which models there are, and whether they can be reached."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aiohttp import web
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import ExternalApi
 from flask_core.outbound import HttpClient
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
+from flask_core.testing.stubs import StubServer
 
 from models import ConfigurationValue
 
 TEST = "/api/v1/action/test_provider"
 BODY = {"user_id": "discord:1", "params": {}}
-LISTS: dict[str, object] = {
-    "/api/tags": {"models": [{"name": "tiny:1b"}, {"name": "llama3.2:latest"}, 7]},
-    "/v1/models": {"object": "list", "data": [{"id": "gpt-test"}, {"id": None}]},
-}
-
-
-@dataclass
-class Models:
-    """A server that names its models as it is told."""
-
-    status: int = 200
-    body: object = None
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Answer one request."""
-        body = LISTS[request.path] if self.body is None else self.body
-        return web.json_response(body, status=self.status)
+TAGS = {"models": [{"name": "tiny:1b"}, {"name": "llama3.2:latest"}, 7]}
+MODELS = {"object": "list", "data": [{"id": "gpt-test"}, {"id": None}]}
 
 
 @pytest.fixture
-async def models(app: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Models]:
-    """The server, in the place of both providers."""
-    server, application = Models(), web.Application()
-    application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    resources: Resources = app.extensions[EXTENSION]
+async def models(
+    http_stub: StubServer, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[StubServer]:
+    """A server with both APIs, in the place of both providers."""
+    http_stub.on("GET", "/api/tags", json=TAGS)
+    http_stub.on("GET", "/v1/models", json=MODELS)
     clients = {
-        "ollama": HttpClient(ExternalApi("ollama", url, 0.5)),
-        "openai": HttpClient(ExternalApi("openai", f"{url}/v1", 0.5)),
+        "ollama": HttpClient(ExternalApi("ollama", http_stub.url, 0.5)),
+        "openai": HttpClient(ExternalApi("openai", f"{http_stub.url}/v1", 0.5)),
     }
     for name, client in clients.items():
         monkeypatch.setitem(resources.clients, name, client)
-    yield server
+    yield http_stub
     for client in clients.values():
         await client.close()
-    await runner.cleanup()
 
 
 async def use_openai(db: AsyncDAL) -> None:
@@ -63,7 +43,7 @@ async def use_openai(db: AsyncDAL) -> None:
 
 
 async def test_the_models_of_ollama_are_listed(
-    client: Any, headers: Any, models: Models
+    client: Any, headers: Any, models: StubServer
 ) -> None:
     """Sorted, with the one the community uses."""
     response = await client.get("/api/v1/ai/models", headers=await headers(role="user"))
@@ -76,7 +56,7 @@ async def test_the_models_of_ollama_are_listed(
 
 
 async def test_the_models_of_openai_are_listed(
-    client: Any, headers: Any, db: AsyncDAL, models: Models
+    client: Any, headers: Any, db: AsyncDAL, models: StubServer
 ) -> None:
     """When the community has chosen that provider."""
     await use_openai(db)
@@ -91,10 +71,10 @@ async def test_the_models_of_openai_are_listed(
     ("status", "body"), [(500, {}), (401, {}), (200, {"models": "many"}), (200, 7)]
 )
 async def test_a_list_that_cannot_be_had_is_a_503(
-    client: Any, headers: Any, models: Models, status: int, body: object
+    client: Any, headers: Any, models: StubServer, status: int, body: object
 ) -> None:
     """Whether the provider fails, refuses or answers nonsense."""
-    models.status, models.body = status, body
+    models.on("GET", "/api/tags", status=status, json=body)
 
     response = await client.get("/api/v1/ai/models", headers=await headers(role="user"))
 
@@ -102,7 +82,7 @@ async def test_a_list_that_cannot_be_had_is_a_503(
 
 
 async def test_a_test_finds_the_model(
-    client: Any, headers: Any, models: Models
+    client: Any, headers: Any, models: StubServer
 ) -> None:
     """A model of Ollama's without a tag means its latest."""
     response = await client.post(TEST, json=BODY, headers=await headers(role="admin"))
@@ -119,13 +99,13 @@ async def test_a_test_finds_the_model(
 async def test_a_test_says_what_is_missing(
     client: Any,
     headers: Any,
-    models: Models,
+    models: StubServer,
     status: int,
     body: object,
     available: bool,
 ) -> None:
     """The test itself works, so it is a 200 that says no."""
-    models.status, models.body = status, body
+    models.on("GET", "/api/tags", status=status, json=body)
 
     response = await client.post(TEST, json=BODY, headers=await headers(role="admin"))
     result = (await response.get_json())["result"]

@@ -1,9 +1,9 @@
-"""The feature commands: words are kept as they are looked up, and changes hold at once."""
+"""The feature commands: words kept as they are looked up, changes that hold at once."""
 
 from typing import Any
 
 import pytest
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
 
 from services.commands_service import CommandsService
 
@@ -17,9 +17,8 @@ ASK = {
 
 
 @pytest.fixture
-def service(app: Any) -> CommandsService:
+def service(resources: Resources) -> CommandsService:
     """The feature, on the running module's resources."""
-    resources: Resources = app.extensions[EXTENSION]
     return CommandsService(resources)
 
 

@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pytest
-from aiohttp import web
 from flask_core.context import community_scope
 from flask_core.events import channel, stream
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
+from flask_core.testing.rows import OTHER_COMMUNITY
+from flask_core.testing.stubs import StubServer
 
 from config import settings
 from models import Command, ModuleInstallation, RegisteredModule
@@ -27,52 +27,24 @@ REFUSED = {"error": "invalid_input", "message": "message: too long", "status": 4
 SECONDS = 0.5
 
 
-@dataclass
-class Module:
-    """A module's action that answers as it is told, and remembers how it was called."""
-
-    url: str = ""
-    status: int = 200
-    body: object = field(default_factory=lambda: dict(RIGHT))
-    delay: float = 0.0
-    paths: list[str] = field(default_factory=list)
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Answer one request."""
-        self.paths.append(request.path)
-        self.bodies.append(await request.json())
-        self.headers.append(dict(request.headers))
-        await asyncio.sleep(self.delay)
-        return web.json_response(self.body, status=self.status)
-
-
-@pytest.fixture
-def resources(app: Any) -> Resources:
-    """What the running module works with."""
-    found: Resources = app.extensions[EXTENSION]
-    return found
-
-
 @pytest.fixture
 async def module(
-    resources: Resources, rows: Any, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Module]:
+    http_stub: StubServer, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> StubServer:
     """A registered module with the command `ask`, whose words fill two parameters."""
     changed = settings().model_copy(update={"router_request_timeout": SECONDS})
     monkeypatch.setattr("services.dispatch_service.settings", lambda: changed)
-    server, application = Module(), web.Application()
-    application.router.add_post("/{path:.*}", server.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await rows(RegisteredModule, name="ai-interaction", url=server.url, is_active=True)
+    answers(http_stub)
+    await rows(
+        RegisteredModule, name="ai-interaction", url=http_stub.url, is_active=True
+    )
     await command(rows)
-    yield server
-    await runner.cleanup()
-    await forget(resources)
+    return http_stub
+
+
+def answers(module: StubServer, **answer: Any) -> None:
+    """Have the module's action give this answer, or the right one."""
+    module.on("POST", "/api/v1/action/chat", **(answer or {"json": RIGHT}))
 
 
 async def command(rows: Any, **more: object) -> None:
@@ -87,12 +59,6 @@ async def command(rows: Any, **more: object) -> None:
         "is_enabled": True,
     }
     await rows(Command, **{**values, **more})
-
-
-async def forget(resources: Resources) -> None:
-    """Forget what was remembered of commands: each test has its own."""
-    words = ("ask", "slow", "nobody", "mods")
-    await resources.cache.invalidate(*(f"router:command:{word}" for word in words))
 
 
 def inbound(message: str = "!ask tiny why is the sky blue?", **more: object) -> Any:
@@ -118,7 +84,7 @@ async def send(client: Any, headers: Any, event: Any) -> Any:
 
 
 async def test_a_command_is_carried_out_by_its_module(
-    client: Any, headers: Any, module: Module
+    client: Any, headers: Any, module: StubServer
 ) -> None:
     """For the same user and community, with the words as parameters."""
     result = await send(client, headers, inbound(event_id="evt_1"))
@@ -130,7 +96,7 @@ async def test_a_command_is_carried_out_by_its_module(
         result["action_id"],
     )
     assert {"response": "Hello!"} == result["response"]
-    assert ["/api/v1/action/chat"] == module.paths
+    assert ["/api/v1/action/chat"] == [each.path for each in module.requests]
     assert {
         "user_id": "discord:123",
         "context": {
@@ -139,8 +105,8 @@ async def test_a_command_is_carried_out_by_its_module(
             "session_id": result["session_id"],
         },
         "params": {"model": "tiny", "message": "why is the sky blue?"},
-    } == module.bodies[0]
-    sent = module.headers[0]
+    } == module.requests[0].json
+    sent = module.requests[0].headers
     key = settings().router_module_api_key.get_secret_value()
     community = (await headers(role="trigger"))["X-Community-ID"]
     assert (key, community, "evt_1") == (
@@ -152,7 +118,7 @@ async def test_a_command_is_carried_out_by_its_module(
 
 
 async def test_the_response_can_be_fetched(
-    client: Any, headers: Any, module: Module
+    client: Any, headers: Any, module: StubServer
 ) -> None:
     """By the id of the session, until it expires."""
     session_id = (await send(client, headers, inbound()))["session_id"]
@@ -169,7 +135,7 @@ async def test_the_response_can_be_fetched(
 
 
 async def test_a_dispatch_is_published(
-    client: Any, headers: Any, module: Module, resources: Resources
+    client: Any, headers: Any, module: StubServer, resources: Resources
 ) -> None:
     """The response to whoever shows it, the dispatch to whoever counts."""
     async with resources.redis.client.pubsub() as listener:
@@ -214,12 +180,12 @@ async def test_a_dispatch_is_published(
     ],
 )
 async def test_commands_are_read_as_people_type_them(
-    client: Any, headers: Any, module: Module, event: Any, params: object
+    client: Any, headers: Any, module: StubServer, event: Any, params: object
 ) -> None:
     """Large or small, with space to spare, with a slash where the platform has it."""
     assert (await send(client, headers, event))["dispatched"]
 
-    assert params == module.bodies[0]["params"]
+    assert params == module.requests[0].json["params"]
 
 
 @pytest.mark.parametrize(
@@ -232,27 +198,27 @@ async def test_commands_are_read_as_people_type_them(
     ],
 )
 async def test_what_is_no_command_is_left_alone(
-    client: Any, headers: Any, module: Module, event: Any, reason: str
+    client: Any, headers: Any, module: StubServer, event: Any, reason: str
 ) -> None:
     """200 with the reason; nobody is called."""
     result = await send(client, headers, event)
 
     assert {"dispatched": False, "reason": reason} == result
-    assert [] == module.paths
+    assert [] == module.requests
 
 
 async def test_a_module_switched_off_is_not_called(
-    client: Any, headers: Any, module: Module, rows: Any
+    client: Any, headers: Any, module: StubServer, rows: Any
 ) -> None:
     """In the community that switched it off."""
     await rows(ModuleInstallation, module_id="ai-interaction", is_enabled=False)
 
     assert "module_disabled" == (await send(client, headers, inbound()))["reason"]
-    assert [] == module.paths
+    assert [] == module.requests
 
 
 async def test_a_command_of_no_registered_module_is_not_dispatched(
-    client: Any, headers: Any, module: Module, rows: Any
+    client: Any, headers: Any, module: StubServer, rows: Any
 ) -> None:
     """Whether it never came or was taken out of service."""
     await command(rows, command="nobody", module_id="nobody")
@@ -267,7 +233,7 @@ async def test_a_command_of_no_registered_module_is_not_dispatched(
     [("everyone", False), ("member", False), ("moderator", True), ("owner", True)],
 )
 async def test_a_command_asks_for_a_role(
-    client: Any, headers: Any, module: Module, rows: Any, role: str, allowed: bool
+    client: Any, headers: Any, module: StubServer, rows: Any, role: str, allowed: bool
 ) -> None:
     """Higher roles may do what lower ones may."""
     await command(rows, command="mods", permission_level="moderator")
@@ -279,7 +245,7 @@ async def test_a_command_asks_for_a_role(
 
 
 async def test_a_command_has_a_cooldown(
-    client: Any, headers: Any, module: Module, rows: Any
+    client: Any, headers: Any, module: StubServer, rows: Any
 ) -> None:
     """For the user who gave it; others may, and so may the same event tried again."""
     await command(rows, command="slow", cooldown_seconds=60)
@@ -295,7 +261,7 @@ async def test_a_command_has_a_cooldown(
 
 
 async def test_a_user_has_only_so_many_commands_a_minute(
-    client: Any, headers: Any, module: Module, monkeypatch: pytest.MonkeyPatch
+    client: Any, headers: Any, module: StubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ROUTER_DEFAULT_RATE_LIMIT of them, within a community."""
     changed = settings().model_copy(update={"router_default_rate_limit": 2})
@@ -309,10 +275,10 @@ async def test_a_user_has_only_so_many_commands_a_minute(
 
 
 async def test_what_a_module_refuses_is_told_to_the_user(
-    client: Any, headers: Any, module: Module
+    client: Any, headers: Any, module: StubServer
 ) -> None:
     """A refusal is an answer: the module's own words, and no success."""
-    module.status, module.body = 400, REFUSED
+    answers(module, status=400, json=REFUSED)
 
     result = await send(client, headers, inbound())
 
@@ -336,10 +302,15 @@ async def test_what_a_module_refuses_is_told_to_the_user(
     ],
 )
 async def test_a_module_that_fails_is_a_503(
-    client: Any, headers: Any, module: Module, status: int, body: object, delay: float
+    client: Any,
+    headers: Any,
+    module: StubServer,
+    status: int,
+    body: object,
+    delay: float,
 ) -> None:
     """Whether it fails, is too slow, answers nonsense or does not know the router."""
-    module.status, module.body, module.delay = status, body, delay
+    answers(module, status=status, json=body, delay_seconds=delay)
 
     response = await client.post(
         EVENTS, json=inbound(), headers=await headers(role="trigger")
@@ -350,7 +321,7 @@ async def test_a_module_that_fails_is_a_503(
 
 
 async def test_each_module_has_a_breaker_of_its_own(
-    client: Any, headers: Any, module: Module, rows: Any, resources: Resources
+    client: Any, headers: Any, module: StubServer, rows: Any, resources: Resources
 ) -> None:
     """One that is down is left alone; the others are called as before."""
     await rows(
@@ -373,7 +344,7 @@ async def test_each_module_has_a_breaker_of_its_own(
 
 
 async def test_a_batch_is_dealt_with_event_by_event(
-    client: Any, headers: Any, module: Module, rows: Any
+    client: Any, headers: Any, module: StubServer, rows: Any
 ) -> None:
     """In their order; one that fails does not stop the others."""
     await rows(
@@ -392,7 +363,7 @@ async def test_a_batch_is_dealt_with_event_by_event(
     assert [None, "service_unavailable", "no_command", None] == [
         result.get("reason") for result in results
     ]
-    assert 2 == len(module.paths)
+    assert 2 == len(module.requests)
 
 
 @pytest.mark.parametrize(
@@ -405,7 +376,7 @@ async def test_a_batch_is_dealt_with_event_by_event(
     ],
 )
 async def test_a_wrong_batch_is_refused_as_a_whole(
-    client: Any, headers: Any, module: Module, events: Any, field_name: str
+    client: Any, headers: Any, module: StubServer, events: Any, field_name: str
 ) -> None:
     """400 that names the event and the field; nobody is called."""
     response = await client.post(
@@ -417,11 +388,11 @@ async def test_a_wrong_batch_is_refused_as_a_whole(
 
     assert 400 == response.status_code
     assert field_name == data["fields"][0]["field"]
-    assert [] == module.paths
+    assert [] == module.requests
 
 
 async def test_a_module_may_hand_an_event_over_as_an_action(
-    client: Any, headers: Any, module: Module
+    client: Any, headers: Any, module: StubServer
 ) -> None:
     """The same happens as with an event of a platform."""
     caller = await headers(role="core")
@@ -433,57 +404,57 @@ async def test_a_module_may_hand_an_event_over_as_an_action(
         )
 
         assert status == response.status_code
-    assert ["/api/v1/action/chat"] == module.paths
+    assert ["/api/v1/action/chat"] == [each.path for each in module.requests]
 
 
 @contextlib.asynccontextmanager
-async def calls(module: Module, number: int) -> AsyncIterator[None]:
+async def calls(module: StubServer, number: int) -> AsyncIterator[None]:
     """Wait until the module was called so often."""
     yield
     async with asyncio.timeout(5):
-        while len(module.paths) < number:
+        while len(module.requests) < number:
             await asyncio.sleep(0.02)
 
 
 async def test_an_event_on_the_stream_is_dispatched(
-    module: Module, resources: Resources
+    module: StubServer, resources: Resources
 ) -> None:
     """For the community it happened in; what a trigger says beyond is left out."""
     payload = {**inbound(), "shoe_size": 43}
     async with calls(module, 1):
-        with community_scope(4002):
+        with community_scope(OTHER_COMMUNITY):
             await resources.events.enqueue("event.inbound", payload)
 
-    assert "4002" == module.headers[0]["X-Community-ID"]
-    assert module.headers[0]["Idempotency-Key"].startswith("evt_")
+    assert str(OTHER_COMMUNITY) == module.requests[0].headers["X-Community-ID"]
+    assert module.requests[0].headers["Idempotency-Key"].startswith("evt_")
 
 
 async def test_an_event_is_tried_again_when_its_module_was_down(
-    module: Module, resources: Resources
+    module: StubServer, resources: Resources
 ) -> None:
     """The module can tell by the key that it is the same."""
-    module.status = 500
+    answers(module, status=500)
     async with calls(module, 1):
-        with community_scope(4002):
+        with community_scope(OTHER_COMMUNITY):
             await resources.events.enqueue("event.inbound", inbound())
-    module.status = 200
+    answers(module)
     async with calls(module, 2):
         pass
 
-    keys = {sent["Idempotency-Key"] for sent in module.headers}
+    keys = {each.headers["Idempotency-Key"] for each in module.requests}
     assert 1 == len(keys)
 
 
 async def test_a_malformed_event_on_the_stream_holds_nothing_up(
-    module: Module, resources: Resources
+    module: StubServer, resources: Resources
 ) -> None:
     """It is passed over, and the next one is dealt with."""
     async with calls(module, 1):
-        with community_scope(4002):
+        with community_scope(OTHER_COMMUNITY):
             await resources.events.enqueue(
                 "event.inbound", {"type": "chatMessage", "user_id": 7}
             )
             await resources.events.enqueue("event.inbound", inbound())
         await resources.events.enqueue("event.inbound", inbound())
 
-    assert 1 == len(module.paths)
+    assert 1 == len(module.requests)

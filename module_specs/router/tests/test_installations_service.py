@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from flask_core.context import community_scope
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
+from flask_core.testing.rows import OTHER_COMMUNITY
 
 from models import RegisteredModule
 from services.installations_service import InstallationsService
 
 TOGGLE = "/api/v1/action/toggle_module"
-OTHER_COMMUNITY = 4002
 
 
 def toggle(enabled: bool, module_id: str = "ai-interaction") -> dict[str, object]:
@@ -20,10 +20,9 @@ def toggle(enabled: bool, module_id: str = "ai-interaction") -> dict[str, object
 
 
 @pytest.fixture
-async def uses(app: Any, rows: Any) -> Any:
+async def uses(resources: Resources, rows: Any) -> Any:
     """Whether a community uses the module; a function."""
     await rows(RegisteredModule, name="ai-interaction")
-    resources: Resources = app.extensions[EXTENSION]
 
     async def ask(community: int) -> bool:
         with community_scope(community):

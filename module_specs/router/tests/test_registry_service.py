@@ -1,20 +1,19 @@
-"""The feature registry: modules register, are listed, and have their health looked at."""
+"""The feature registry: modules register, are listed, and are looked at."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiohttp import web
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Event
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
+from flask_core.testing.stubs import StubServer
 
 from config import settings
 from models import ModuleInstallation, RegisteredModule
 from services.registry_service import RegistryService
 
+AWAY = "http://127.0.0.1:9"
 REGISTER = "/api/v1/register"
 PAYLOAD = {
     "module_id": "ai-interaction",
@@ -26,44 +25,16 @@ PAYLOAD = {
 
 
 @pytest.fixture
-def service(app: Any) -> RegistryService:
+def service(resources: Resources) -> RegistryService:
     """The feature, on the running module's resources."""
-    resources: Resources = app.extensions[EXTENSION]
     return RegistryService(resources)
-
-
-@dataclass
-class Health:
-    """A module's health check that answers as it is told."""
-
-    port: int = 0
-    status: int = 200
-    body: object = field(default_factory=lambda: {"status": "healthy"})
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Answer one request."""
-        return web.json_response(self.body, status=self.status)
-
-
-@pytest.fixture
-async def health() -> AsyncIterator[Health]:
-    """The health check of a module on a port of this machine."""
-    server, application = Health(), web.Application()
-    application.router.add_get("/health", server.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.port = runner.addresses[0][1]
-    yield server
-    await runner.cleanup()
 
 
 async def test_a_module_registers_as_the_standard_says(
     client: Any, headers: Any, db: AsyncDAL
 ) -> None:
     """With the payload of the standard, and no community."""
-    caller = await headers(role="core")
-    del caller["X-Community-ID"]
+    caller = await headers(role="core", community=None)
 
     response = await client.post(REGISTER, json=PAYLOAD, headers=caller)
     data = await response.get_json()
@@ -213,17 +184,17 @@ async def test_the_health_of_modules_is_looked_at(
     service: RegistryService,
     db: AsyncDAL,
     rows: Any,
-    health: Health,
+    http_stub: StubServer,
     status: int,
     body: object,
     expected: str,
 ) -> None:
     """What was found is noted, with how long it took."""
-    health.status, health.body = status, body
+    http_stub.on("GET", "/health", status=status, json=body)
     await rows(
         RegisteredModule,
         name="watched",
-        url=f"http://127.0.0.1:{health.port}",
+        url=http_stub.url,
         health_endpoint="/health",
     )
 
@@ -235,14 +206,15 @@ async def test_the_health_of_modules_is_looked_at(
 
 
 async def test_one_module_that_is_away_does_not_hide_the_others(
-    service: RegistryService, db: AsyncDAL, rows: Any, health: Health
+    service: RegistryService, db: AsyncDAL, rows: Any, http_stub: StubServer
 ) -> None:
     """Each is looked at on its own."""
-    for name, port in (("away", 9), ("there", health.port)):
+    http_stub.on("GET", "/health", json={"status": "healthy"})
+    for name, url in (("away", AWAY), ("there", http_stub.url)):
         await rows(
             RegisteredModule,
             name=name,
-            url=f"http://127.0.0.1:{port}",
+            url=url,
             health_endpoint="/health",
         )
 

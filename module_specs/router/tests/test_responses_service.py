@@ -1,4 +1,4 @@
-"""The feature responses: kept for who asked, for a while, and for no other community."""
+"""The feature responses: kept for who asked, for a while, and for nobody else."""
 
 from typing import Any
 
@@ -6,27 +6,20 @@ import orjson
 import pytest
 from flask_core.context import community_scope
 from flask_core.events import channel
-from flask_core.resources import EXTENSION, Resources
+from flask_core.resources import Resources
+from flask_core.testing.rows import OTHER_COMMUNITY
 
 from config import settings
 from services.responses_service import ResponsesService
 
 SUBMIT = "/api/v1/action/submit_response"
 ASKED = {"user_id": "discord:1", "platform": "discord", "channel": "#general"}
-OTHER_COMMUNITY = 4002
 
 
 def submit(session_id: str) -> dict[str, object]:
     """The body of submit_response."""
     params = {"session_id": session_id, "response": {"text": "Hello!"}}
     return {"user_id": "system:ai-interaction", "params": params}
-
-
-@pytest.fixture
-def resources(app: Any) -> Resources:
-    """What the running module works with."""
-    found: Resources = app.extensions[EXTENSION]
-    return found
 
 
 async def begin(resources: Resources, caller: Any, session_id: str) -> None:
@@ -88,7 +81,7 @@ async def test_a_session_of_another_community_is_not_found(
 ) -> None:
     """404, as one that never was."""
     await begin(resources, await headers(role="action"), "session3")
-    elsewhere = {"communities": (OTHER_COMMUNITY,), "community": OTHER_COMMUNITY}
+    elsewhere = {"communities": [OTHER_COMMUNITY], "community": OTHER_COMMUNITY}
     caller = await headers(role="admin", **elsewhere)
 
     for session_id in ("session3", "never"):

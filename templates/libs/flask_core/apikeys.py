@@ -69,6 +69,10 @@ class KeyStore:
         principal = Principal("bootstrap", frozenset({"admin"}), communities)
         return self.digest(settings.bootstrap_api_key.get_secret_value()), principal
 
+    def forget(self) -> None:
+        """Ask the table again for every key."""
+        self._kept.clear()
+
     async def find(self, key: str) -> Principal | None:
         """The principal of a key, or None; raises DependencyUnavailable without database."""
         digest = self.digest(key)

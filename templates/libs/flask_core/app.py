@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from quart import Blueprint, Quart, Response
-from quart.ctx import RequestContext
 from werkzeug.exceptions import HTTPException
 
 from flask_core import context, docs, logging
@@ -67,10 +66,11 @@ class RequestState:
 class ModuleApp(Quart):
     """A Quart application that remembers which route a request matched."""
 
-    async def dispatch_request(
-        self, request_context: RequestContext | None = None
-    ) -> Any:
-        """Note the route for the metrics, then do as Quart does."""
+    async def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Note the route for the metrics, then do as Quart does.
+
+        Quart 0.22 and 0.23 hand over different contexts; both are passed on untouched.
+        """
         from quart import request
 
         state = request.scope.get("waddlebot")
@@ -78,7 +78,7 @@ class ModuleApp(Quart):
             context.set_correlation_id(state.correlation_id)
             if request.url_rule is not None:
                 state.route = request.url_rule.rule
-        return await super().dispatch_request(request_context)
+        return await super().dispatch_request(*args, **kwargs)
 
 
 def create_app(

@@ -18,7 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from flask_core.config import PostgresSettings
 from flask_core.context import all_communities, crosses_communities
-from flask_core.errors import ApiError, IsolationError, NotFound
+from flask_core.errors import (
+    ApiError,
+    DependencyUnavailable,
+    IsolationError,
+    NotFound,
+)
 from flask_core.failures import meaning, translate_timeouts, translated
 from flask_core.isolation import CommunityScoped, IsolatedSession, check_reference
 from flask_core.isolation import check_scope, scope
@@ -66,8 +71,21 @@ class AsyncDAL:
 
     async def ping(self, timeout: float) -> None:
         """Raise DependencyUnavailable when the database does not answer in time."""
+        task = asyncio.create_task(self._ask())
+        task.add_done_callback(_retrieved)
+        try:
+            # Not asyncio.timeout: closing a connection that hangs takes seconds more.
+            done, _ = await asyncio.wait({task}, timeout=timeout)
+        finally:
+            task.cancel()
+        if not done:
+            raise DependencyUnavailable("database")
+        await task
+
+    async def _ask(self) -> None:
+        """The cheapest question."""
         with translated():
-            async with asyncio.timeout(timeout), self._pool().connect() as connection:
+            async with self._pool().connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
     @contextlib.asynccontextmanager
@@ -77,10 +95,10 @@ class AsyncDAL:
         Inside another one of the same task it is part of that. A task started within
         gets its own, for two tasks cannot share a connection.
         """
-        outer, task = _open.get(), asyncio.current_task()
-        if outer is not None and outer[:2] == (self, task):
-            check_scope(outer[2].sync_session)
-            yield outer[2]
+        outer = self._joined()
+        if outer is not None:
+            check_scope(outer.sync_session)
+            yield outer
             return
         session = AsyncSession(
             self._pool(), sync_session_class=IsolatedSession, expire_on_commit=False
@@ -88,7 +106,7 @@ class AsyncDAL:
         try:
             with translated():
                 await self._begin(session)
-            token = _open.set((self, task, session))
+            token = _open.set((self, asyncio.current_task(), session))
             try:
                 yield session
             except SQLAlchemyError as error:
@@ -157,7 +175,7 @@ class AsyncDAL:
     async def create(self, model: type[M], /, **values: Any) -> M:
         """Insert one row and return it as the database has it."""
         row = model(**values)
-        async with self._session() as session:
+        async with self._session(changes=True) as session:
             session.add(row)
             await session.flush()
             await session.refresh(row)
@@ -168,7 +186,7 @@ class AsyncDAL:
     ) -> list[M]:
         """Insert several rows, all or none."""
         made = [model(**values) for values in rows]
-        async with self._session() as session:
+        async with self._session(changes=True) as session:
             session.add_all(made)
             await session.flush()
         return made
@@ -180,7 +198,7 @@ class AsyncDAL:
         if not where:
             raise ValueError("say which rows to update")
         statement = update(model).where(*where).values(**values)
-        async with self._session() as session:
+        async with self._session(changes=True) as session:
             await session.run_sync(_check_values, model, values)
             return await _count(session, statement)
 
@@ -194,7 +212,7 @@ class AsyncDAL:
         **values: Any,
     ) -> M:
         """Change one row and return it; raises NotFound, or 409 when `expect` fails."""
-        async with self._session() as session:
+        async with self._session(changes=True) as session:
             row = await _locked(session, model, by)
             for name, value in (expect or {}).items():
                 if getattr(row, name) != value:
@@ -209,12 +227,12 @@ class AsyncDAL:
         """Delete the rows that fit; how many there were."""
         if not where:
             raise ValueError("say which rows to delete")
-        async with self._session() as session:
+        async with self._session(changes=True) as session:
             return await _count(session, delete(model).where(*where))
 
     async def delete_one(self, model: type[M], /, **by: Any) -> None:
         """Delete one row; raises NotFound."""
-        async with self._session() as session:
+        async with self._session(changes=True) as session:
             await session.delete(await _locked(session, model, by))
             await session.flush()
 
@@ -234,7 +252,7 @@ class AsyncDAL:
         number = getattr(model, column)
         conditions = [getattr(model, name) == value for name, value in where.items()]
         guard = [] if minimum is None else [number + by >= minimum]
-        async with self.transaction() as session:
+        async with self._session(changes=True) as session:
             statement = update(model).where(*conditions, *guard)
             changed = await _count(session, statement.values({column: number + by}))
             row = await self.require(model, **where)
@@ -284,14 +302,35 @@ class AsyncDAL:
             )
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncSession]:
-        """A transaction whose body is ours, so that all its failures are the database's."""
+    async def _session(self, changes: bool = False) -> AsyncIterator[AsyncSession]:
+        """A transaction whose body is ours, so all its failures are the database's.
+
+        A change that fails within a larger transaction is undone alone: the caller may
+        catch its 409 and go on.
+        """
+        nested = changes and self._joined() is not None
         async with self.transaction() as session:
             with translated():
-                yield session
+                if nested:
+                    async with session.begin_nested():
+                        yield session
+                else:
+                    yield session
+
+    def _joined(self) -> AsyncSession | None:
+        """The session of the transaction this task is in."""
+        found = _open.get()
+        ours = found is not None and found[:2] == (self, asyncio.current_task())
+        return found[2] if found is not None and ours else None
 
 
 _columns: Any = select
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _count(session: AsyncSession, statement: Any) -> int:

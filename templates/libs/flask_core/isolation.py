@@ -46,10 +46,10 @@ class CommunityScoped:
 
 # The value is asked for when the statement is executed, so one compiled statement
 # serves every community.
+_OWNER = bindparam(BIND, callable_=current_community, type_=BigInteger)
 _HELD = with_loader_criteria(
     CommunityScoped,
-    lambda model: model.community_id
-    == bindparam(BIND, callable_=current_community, type_=BigInteger),
+    lambda model: model.community_id == _OWNER,
     include_aliases=True,
 )
 
@@ -62,6 +62,11 @@ class IsolatedSession(Session):
         if not crosses_communities():
             raise IsolationError("a bare connection needs all_communities()")
         return super().connection(*args, **kwargs)
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        """Check first: a row that is loaded already comes without a statement."""
+        check_scope(self)
+        return super().get(*args, **kwargs)
 
     def bulk_save_objects(self, *args: Any, **kwargs: Any) -> None:
         """Refuse: it stamps nothing."""
@@ -100,9 +105,18 @@ def _hold(state: ORMExecuteState) -> None:
     statement: Any = state.statement
     if hasattr(statement, "options"):
         statement = statement.options(_HELD)
+    if state.is_column_load:
+        statement = _refresh_held(statement, state.bind_mapper)
     if _touches_scoped(statement):
         current_community()
     state.statement = statement
+
+
+def _refresh_held(statement: Any, mapper: Mapper[Any] | None) -> Any:
+    """Hold the reloading of a row, which knows no criteria, by a plain condition."""
+    if mapper is None or not issubclass(mapper.class_, CommunityScoped):
+        return statement
+    return statement.where(mapper.class_.community_id == _OWNER)
 
 
 def check_scope(session: Session) -> None:

@@ -133,11 +133,11 @@ class ModuleBase:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             before = signal.getsignal(number)
-            if callable(before):
-                try:
-                    signal.signal(number, self._drain_then(before))
-                except ValueError:
-                    return  # not the main thread: a test, whose stop is not ours to delay
+            # Only a server's own handler is chained; anybody else's stop is not delayed.
+            if callable(before) and hasattr(
+                getattr(before, "__self__", None), "should_exit"
+            ):
+                signal.signal(number, self._drain_then(before))
 
     def _drain_then(self, before: Callable[[int, FrameType | None], Any]) -> Any:
         """A handler that drains and then does what the server's own does."""

@@ -51,7 +51,8 @@ class Order:
         if given is None:
             return cls(model.id, model.id, False)
         if isinstance(given, UnaryExpression):
-            return cls(given.element, model.id, given.modifier in _DOWN or _minus(given))
+            down = given.modifier in _DOWN or given.operator is operators.neg
+            return cls(_attribute(model, given.element), model.id, down)
         return cls(given, model.id, False)
 
     def clauses(self) -> tuple[Any, ...]:
@@ -77,9 +78,13 @@ class Order:
         return base64.urlsafe_b64encode(orjson.dumps([value, row.id])).decode()
 
 
-def _minus(given: Any) -> bool:
-    """Whether an expression is `-Model.column`."""
-    return given.operator is operators.neg
+def _attribute(model: type[Base], element: Any) -> Any:
+    """The model's attribute behind `-Model.column` or `.desc()`."""
+    return next(
+        getattr(model, each.key)
+        for each in model.__mapper__.column_attrs
+        if each.columns[0].shares_lineage(element)
+    )
 
 
 def _nullable(column: Any) -> bool:

@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
     def to_dict(self) -> dict[str, object]:
         """The row as JSON-ready values by column name, without encrypted columns."""
         return {
-            each.columns[0].name: plain(getattr(self, each.key))
+            str(each.columns[0].name): plain(getattr(self, each.key))
             for each in type(self).__mapper__.column_attrs
             if not isinstance(each.columns[0].type, EncryptedText)
         }
