@@ -49,8 +49,11 @@ def refuse_links(root: Path, path: PurePosixPath, checked: set[Path]) -> None:
             checked.add(target)
 
 
+_CACHES = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".waddlegen"})
+
+
 def read_tree(root: Path) -> FileTree:
-    """Every file below a folder, compiled Python left out."""
+    """Every file below a folder, what tools keep there left out."""
     if not root.is_dir():
         return FileTree({})
     paths = (path for path in root.rglob("*") if path.is_file())
@@ -58,6 +61,6 @@ def read_tree(root: Path) -> FileTree:
         {
             PurePosixPath(path.relative_to(root).as_posix()): read_text(path)
             for path in paths
-            if "__pycache__" not in path.parts
+            if _CACHES.isdisjoint(path.relative_to(root).parts)
         }
     )

@@ -30,6 +30,21 @@ def py(value: object) -> str:
     return repr(value)
 
 
+def py_tree(value: object, indent: int = 0) -> str:
+    """A Python literal with every bracket exploded; `python` closes those that fit."""
+    margin = " " * (indent + 4)
+    match value:
+        case dict() if value:
+            items = (f"{py(k)}: {py_tree(v, indent + 4)}" for k, v in value.items())
+        case list() if value:
+            items = (py_tree(item, indent + 4) for item in value)
+        case _:
+            return py(value)
+    inside = "".join(f"{margin}{item},\n" for item in items)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n{inside}{' ' * indent}{closing}"
+
+
 def _python_text(text: str) -> str:
     """Quote a text: double quotes unless single ones need fewer backslashes."""
     quote = "'" if text.count('"') > text.count("'") else '"'
@@ -313,6 +328,7 @@ class Filters(Extension):
         super().__init__(environment)
         filters: dict[str, Any] = {
             "py": py,
+            "py_tree": py_tree,
             "doc": doc,
             "one_line": one_line,
             "comment": comment,

@@ -1052,7 +1052,8 @@ class ModuleSpec(Part):
     @property
     def ordered_tables(self) -> tuple[TableSpec, ...]:
         """The tables, each after those it refers to."""
-        waiting, done = list(self.tables), []
+        waiting: list[TableSpec] = list(self.tables)
+        done: list[TableSpec] = []
         while waiting:
             names_done = {table.name for table in done}
             ready = [table for table in waiting if _refers_to(table) <= names_done]

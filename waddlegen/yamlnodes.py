@@ -165,6 +165,7 @@ class _Composer:
     def _node(self, event: yaml.Event, value: object, raw: str = "") -> Node:
         """Make a node where an event starts."""
         mark = event.start_mark
+        assert mark is not None
         return Node(mark.line + 1, mark.column + 1, value, raw)
 
     def _place(self, node: Node) -> None:

@@ -134,9 +134,7 @@ async def test_pages_hold_every_row_once(
     page: Page[Item] = await ours.page(Item, order_by=order_by, limit=limit)
     found += [row.name for row in page.items]
     while page.next:
-        page = await ours.page(
-            Item, order_by=order_by, limit=limit, after=page.next
-        )
+        page = await ours.page(Item, order_by=order_by, limit=limit, after=page.next)
         found += [row.name for row in page.items]
 
     assert expected == found
@@ -145,14 +143,25 @@ async def test_pages_hold_every_row_once(
 async def test_a_page_as_an_answer(ours: AsyncDAL) -> None:
     """The last one has no next."""
     await ours.create(Item, name="a")
-    page = (await ours.page(Item, Item.name == "a")).to_dict()
+    page: Any = (await ours.page(Item, Item.name == "a")).to_dict()
 
-    assert [None, "a"] == [page["next"], page["items"][0]["name"]]  # type: ignore[index]
+    assert [None, "a"] == [page["next"], page["items"][0]["name"]]
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "é", "e30=", "W251bGwsOTk5OTk5OTk5OTk5OTk5OTk5OTk5XQ==",
-               "WyJhIiwxXQ==", "W1sxXSwxXQ==", "W3RydWUsIDFd", "\x00", "W251bGwsdHJ1ZV0="]
+    "cursor",
+    [
+        "",
+        "x",
+        "é",
+        "e30=",
+        "W251bGwsOTk5OTk5OTk5OTk5OTk5OTk5OTk5XQ==",
+        "WyJhIiwxXQ==",
+        "W1sxXSwxXQ==",
+        "W3RydWUsIDFd",
+        "\x00",
+        "W251bGwsdHJ1ZV0=",
+    ],
 )
 @pytest.mark.parametrize("order_by", [Item.stock, Item.created_at, Item.price])
 async def test_a_forged_cursor_is_400(
@@ -260,7 +269,7 @@ async def test_a_value_that_does_not_fit_is_the_callers_mistake(
     """400 or 409, never 500, by every way in."""
     await ours.create(Item, name="taken")
     row = await ours.create(Item, name="other")
-    calls = [
+    calls: list[Any] = [
         lambda: ours.create(Item, **{"name": "new", **values}),
         lambda: ours.update_one(Item, {"id": row.id}, **values),
         lambda: ours.update(Item, values, Item.id == row.id),
@@ -352,9 +361,14 @@ async def test_a_server_that_is_down_is_503_and_comes_back(
     if warm:
         await dal.query(Item)
     proxy.refuse()
-    for call in (dal.query(Item), dal.ping(1), dal.create(Item, name="z"), dal.connect()):
+    for call in (
+        dal.query(Item),
+        dal.ping(1),
+        dal.create(Item, name="z"),
+        dal.connect(),
+    ):
         assert 1 > await timed(call)
-    proxy.heal()
+    proxy.restore()
 
     assert [] == await dal.query(Item)
 
@@ -365,11 +379,11 @@ async def test_a_server_that_hangs_is_503_in_time(
     """No caller waits longer than three seconds and the time to connect."""
     dal, proxy = proxied
     await dal.query(Item)
-    proxy.blackhole()
+    proxy.hang()
 
     assert 2 > await timed(dal.ping(1))
     assert 5.5 > await timed(dal.query(Item))
-    proxy.heal()
+    proxy.restore()
     assert [] == await dal.query(Item)
 
 

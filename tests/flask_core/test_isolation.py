@@ -105,16 +105,16 @@ READS: dict[str, Callable[[], Any]] = {
     "uncorrelated": lambda: select(Tag.word).where(
         select(Item.id).where(Item.name == "theirs").correlate(None).exists()
     ),
-    "relationship": lambda: select(Item.name).where(Item.tags.any(Tag.word == "theirs")),
+    "relationship": lambda: select(Item.name).where(
+        Item.tags.any(Tag.word == "theirs")
+    ),
     "has": lambda: select(Tag.word).where(Tag.item.has(Item.name == "theirs")),
     "window": lambda: select(func.count(Item.id).over()).select_from(Item),
     "distinct": lambda: select(Item.name).distinct(Item.name),
     "for update": lambda: select(Item.name).with_for_update(),
     "joined load": lambda: select(Item).options(joinedload(Item.tags)),
     "select in load": lambda: select(Item).options(selectinload(Item.tags)),
-    "tablesample": lambda: select(
-        aliased(Item, ITEMS.tablesample(100)).name  # type: ignore[arg-type]
-    ),
+    "tablesample": lambda: select(aliased(Item, ITEMS.tablesample(100)).name),
 }
 REFUSED: dict[str, Callable[[], Any]] = {
     # SQLAlchemy's criteria do not reach this one: the proof found that.
@@ -155,7 +155,9 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "function that runs sql": lambda: select(
         func.query_to_xml("TABLE t_items", True, True, "")
     ),
-    "leaving row security": lambda: select(func.set_config("app.community_id", "", True)),
+    "leaving row security": lambda: select(
+        func.set_config("app.community_id", "", True)
+    ),
     "ddl": lambda: DropTable(ITEMS),
     "insert": lambda: insert(Item).values(name="x", community_id=THEIRS),
     "insert stamped": lambda: insert(Item).values(name="x", community_id=OURS),
@@ -419,7 +421,8 @@ async def test_the_community_cannot_change_within_a_transaction(
 
 
 @pytest.mark.parametrize(
-    "way", ["connection", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"]
+    "way",
+    ["connection", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"],
 )
 async def test_ways_around_the_session_are_closed(both: AsyncDAL, way: str) -> None:
     """They would execute without being looked at."""

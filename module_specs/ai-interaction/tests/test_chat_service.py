@@ -205,6 +205,22 @@ FAILURES: dict[str, dict[str, Any]] = {
 }
 
 
+async def test_a_long_answer_arrives_whole(
+    client: Any, headers: Any, db: AsyncDAL, models: StubServer
+) -> None:
+    """However many pieces the network makes of it; and what no database holds is gone."""
+    text = "penguin\x00 " * 100_000
+    answers(models, {"json": {**OLLAMA, "message": {"content": text}}})
+
+    response = await client.post(
+        "/api/v1/ai/chat", json=said("All of it"), headers=await headers(role="action")
+    )
+    data = await response.get_json()
+
+    assert 200 == response.status_code, data
+    assert ("penguin " * 100_000).strip() == data["response"]
+
+
 @pytest.mark.parametrize("provider", ["ollama", "openai"])
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 async def test_a_provider_that_fails_is_a_503_and_leaves_nothing(

@@ -6,7 +6,7 @@ import pytest
 from flask_core.testing.rows import OTHER_COMMUNITY
 
 SET = "/api/v1/action/set_config"
-DEFAULTS = ("ollama", "llama3.2", 0.7, 500, [])
+DEFAULTS: tuple[object, ...] = ("ollama", "llama3.2", 0.7, 500, [])
 
 
 def choose(**params: object) -> dict[str, object]:

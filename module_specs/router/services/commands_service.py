@@ -91,10 +91,10 @@ class CommandsService:
 
         seconds = settings().router_command_cache_ttl
         kept = await self.resources.cache.get(f"{CACHE_KEY}{word}", load, seconds)
-        match orjson.loads(kept):
-            case {"parameters": list(parameters), **facts}:
-                return KnownCommand(**facts, parameters=tuple(parameters))
-        return None
+        facts: dict[str, Any] | None = orjson.loads(kept)
+        if facts is None:
+            return None
+        return KnownCommand(**{**facts, "parameters": tuple(facts["parameters"])})
 
     async def _forget(self, *words: str) -> None:
         """Look words up again the next time."""

@@ -1,5 +1,8 @@
 """Which modules a community uses."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask_core.datamodels import Call, Result
 from flask_core.errors import ApiError
 from flask_core.resources import Resources
@@ -25,7 +28,7 @@ class InstallationsService:
         row = await self.resources.db.get(ModuleInstallation, module_id=module_id)
         return row is None or row.is_enabled
 
-    async def _keep(self, module_id: str, values: dict[str, object]) -> None:
+    async def _keep(self, module_id: str, values: Mapping[str, Any]) -> None:
         """Store the community's choice, in place of the one before."""
         chosen = ModuleInstallation.module_id == module_id
         database = self.resources.db

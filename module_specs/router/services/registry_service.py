@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from flask_core.datamodels import Call, Event, Result
 from flask_core.errors import ApiError, DependencyUnavailable
@@ -116,7 +118,7 @@ class RegistryService:
         healthy = body.get("status") in ("healthy", "degraded")
         return "healthy" if healthy else "unhealthy"
 
-    async def _keep(self, module_id: str, facts: dict[str, object]) -> None:
+    async def _keep(self, module_id: str, facts: Mapping[str, Any]) -> None:
         """Store a module's entry, in place of the one before."""
         known = RegisteredModule.name == module_id
         if await self.resources.db.update(RegisteredModule, facts, known):

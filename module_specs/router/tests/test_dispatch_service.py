@@ -154,7 +154,7 @@ async def test_a_dispatch_is_published(
         payload["user_id"],
         payload["channel"],
     )
-    dispatched = orjson.loads(kept[0][1][1])["payload"]
+    dispatched = orjson.loads(kept[0][1][b"event"])["payload"]
     assert {
         "session_id": session_id,
         "command": "ask",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, DateTime, String, func
+from sqlalchemy import Boolean, DateTime, String, func, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,8 +18,11 @@ from flask_core.config import ModuleSettings
 from flask_core.context import all_communities
 from flask_core.database import AsyncDAL, Base
 from flask_core.datamodels import Principal
+from flask_core.errors import ApiError, DependencyUnavailable
 
 KEPT_SECONDS = 30.0
+STALE_SECONDS = 300.0
+USED_SECONDS = 60
 MAX_KEPT = 10_000
 
 
@@ -45,13 +50,32 @@ class ApiKey(PlatformBase):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was found for a key, and how long that may be believed."""
+
+    principal: Principal | None
+    expires_at: datetime | None
+    asked: float
+
+    def is_within(self, seconds: float) -> bool:
+        """Whether it was asked for so recently, and the key has not expired since."""
+        expired = self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+        return not expired and time.monotonic() - self.asked < seconds
+
+
 class KeyStore:
-    """Looks keys up: the bootstrap key of the environment, then the table."""
+    """Looks keys up: the bootstrap key of the environment, then the table.
+
+    What was found is believed for half a minute: that is how long a revoked key lives.
+    While the database is away a key that was known is believed for five.
+    """
 
     def __init__(self, settings: ModuleSettings, db: AsyncDAL | None) -> None:
+        """`db` is None in a module without PostgreSQL: it knows the bootstrap key."""
         self.db = db
         self._secret = settings.api_key_secret.get_secret_value().encode()
-        self._kept: dict[str, tuple[float, Principal | None]] = {}
+        self._kept: dict[str, Known] = {}
         self._bootstrap = self._bootstrap_key(settings)
 
     def digest(self, key: str) -> str:
@@ -74,30 +98,48 @@ class KeyStore:
         self._kept.clear()
 
     async def find(self, key: str) -> Principal | None:
-        """The principal of a key, or None; raises DependencyUnavailable without database."""
+        """The principal of a key, or None; raises DependencyUnavailable."""
         digest = self.digest(key)
         if self._bootstrap and hmac.compare_digest(self._bootstrap[0], digest):
             return self._bootstrap[1]
-        kept = self._kept.get(digest)
-        if kept and kept[0] > time.monotonic():
-            return kept[1]
-        principal = await self._look_up(digest)
+        known = self._kept.get(digest)
+        if known is None or not known.is_within(KEPT_SECONDS):
+            try:
+                known = await self._look_up(digest)
+            except DependencyUnavailable:
+                if not (known and known.principal and known.is_within(STALE_SECONDS)):
+                    raise
+            self._keep(digest, known)
+        return known.principal
+
+    def _keep(self, digest: str, known: Known) -> None:
+        """Remember, but not without bound."""
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
-        self._kept[digest] = (time.monotonic() + KEPT_SECONDS, principal)
-        return principal
+        self._kept[digest] = known
 
-    async def _look_up(self, digest: str) -> Principal | None:
+    async def _look_up(self, digest: str) -> Known:
         """Ask the table."""
+        asked = time.monotonic()
         if self.db is None:
-            return None
+            return Known(None, None, asked)
         with all_communities("a key is looked up before its community is known"):
             row = await self.db.get(ApiKey, key_hash=digest, is_active=True)
-        if row is None or (row.expires_at and row.expires_at <= datetime.now(UTC)):
-            return None
-        return Principal(
-            f"key:{row.id}", frozenset({row.role}), _communities(row.scopes)
-        )
+            if row is None or (row.expires_at and row.expires_at <= datetime.now(UTC)):
+                return Known(None, None, asked)
+            await self._note_use(self.db, row)
+        roles = frozenset({row.role})
+        principal = Principal(f"key:{row.id}", roles, _communities(row.scopes))
+        return Known(principal, row.expires_at, asked)
+
+    async def _note_use(self, db: AsyncDAL, row: ApiKey) -> None:
+        """Write down that a key is in use, at most once a minute."""
+        now = datetime.now(UTC)
+        since = now - timedelta(seconds=USED_SECONDS)
+        stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < since)
+        # The note is a convenience: a key is no less valid when it cannot be written.
+        with contextlib.suppress(ApiError):
+            await db.update(ApiKey, {"last_used_at": now}, ApiKey.id == row.id, stale)
 
     async def add(
         self,
@@ -130,4 +172,4 @@ def _communities(scopes: dict[str, Any]) -> frozenset[int] | None:
         return None
     if not isinstance(given, list):
         return frozenset()
-    return frozenset(each for each in given if isinstance(each, int))
+    return frozenset(each for each in given if type(each) is int and each > 0)

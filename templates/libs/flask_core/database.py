@@ -360,4 +360,4 @@ def _check_values(session: Any, model: type[Base], values: Mapping[str, Any]) ->
 
 def _name(model: type[Base]) -> str:
     """A model in a message: its table without underscores."""
-    return model.__tablename__.replace("_", " ")
+    return str(model.__tablename__).replace("_", " ")

@@ -1,8 +1,8 @@
 """Hold every statement to the community acted for; refuse what cannot be held to it.
 
-Reads, updates and deletes of a community's table get the community's condition, wherever
-in the statement the table stands, and `proof` checks that they did. New rows are
-stamped, rows of other communities refused. Serves "Community Isolation".
+Reads, updates and deletes of a community's table get the community's condition,
+wherever in the statement the table stands, and `proof` checks that they did. New rows
+are stamped, rows of other communities refused. Serves "Community Isolation".
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _moved(row: Any) -> bool:
 
 
 def _check_references(session: Session, row: Any) -> None:
-    """Refuse a foreign key to a row of another community: PostgreSQL would accept it."""
+    """Refuse a foreign key to a row of another community; PostgreSQL accepts it."""
     state: Any = inspect(row)
     for attribute in state.mapper.column_attrs:
         value = getattr(row, attribute.key, None)
@@ -185,7 +185,7 @@ def _check_references(session: Session, row: Any) -> None:
 
 
 def check_reference(session: Session, key: Any, value: Any) -> None:
-    """Raise 400 when a value refers to no row of this community, as for no row at all."""
+    """Raise 400 when a value refers to no row of this community."""
     target = key.column
     mapper = _mappers.get(target.table.name)
     if mapper is None or not issubclass(mapper.class_, CommunityScoped):

@@ -5,6 +5,7 @@ start, so they cannot race.
 """
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from flask_core.config import PostgresSettings, load_settings
+from flask_core.errors import DependencyUnavailable
+from flask_core.failures import translated
 
+CONNECT_SECONDS = 10.0
 LOCK = 0x57414444  # "WADD": one migration of the platform at a time
 _API_KEYS = """
 CREATE TABLE IF NOT EXISTS api_keys (
@@ -69,8 +73,9 @@ def run_environment(metadata: MetaData, package: str) -> None:
 def enable_row_level_security(table: str) -> None:
     """Let PostgreSQL itself hold a table's rows to one community, in a migration.
 
-    Without `app.community_id` every row is seen: the policy is a second wall beneath the
-    data layer, switched on a connection by DB_RLS.
+    A second wall beneath the data layer, which names the community to PostgreSQL in
+    each transaction when DB_RLS is on. Where none was ever named, as in psql or with
+    DB_RLS off, every row is seen.
     """
     allowed = (
         "community_id = coalesce(nullif(current_setting('app.community_id', true), '')"
@@ -84,19 +89,27 @@ def enable_row_level_security(table: str) -> None:
 
 
 async def migrate(folder: Path, target: str = "head") -> None:
-    """Upgrade under an advisory lock; a second job waits and then finds nothing to do."""
+    """Upgrade under an advisory lock; a second job waits and then finds nothing to do.
+
+    Raises DependencyUnavailable when the database is away.
+    """
     engine = create_async_engine(
         load_settings(_Settings).database_dsn,
         poolclass=NullPool,
-        connect_args={"ssl": False},
+        connect_args={"ssl": False, "timeout": CONNECT_SECONDS},
     )
-    async with engine.connect() as connection:
-        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
-        await connection.execute(text(_API_KEYS))
-        await connection.commit()
-        await connection.run_sync(_run, folder, target)
-        await connection.commit()
-    await engine.dispose()
+    try:
+        with translated():
+            connection = await engine.connect()
+        async with contextlib.aclosing(connection):
+            lock = text("SELECT pg_advisory_lock(:key)")
+            await connection.execute(lock, {"key": LOCK})
+            await connection.execute(text(_API_KEYS))
+            await connection.commit()
+            await connection.run_sync(_run, folder, target)
+            await connection.commit()
+    finally:
+        await engine.dispose()
 
 
 def _run(connection: Connection, folder: Path, target: str) -> None:
@@ -108,13 +121,18 @@ def _run(connection: Connection, folder: Path, target: str) -> None:
         command.upgrade(config, target)
 
 
-def main() -> None:
-    """Migrate the module of the working directory."""
+def main() -> int:
+    """Migrate the module of the working directory, to the revision that was given."""
     folder = Path.cwd()
     sys.path.insert(0, str(folder))
-    asyncio.run(migrate(folder, *sys.argv[1:2]))
+    try:
+        asyncio.run(migrate(folder, *sys.argv[1:2]))
+    except DependencyUnavailable as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"migrated {folder.name}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -108,7 +108,8 @@ def _typed(value: Any, kind: type) -> Any:
     if value is None or type(value) is kind:
         return value
     if kind in (datetime, date) and isinstance(value, str):
-        return kind.fromisoformat(value.replace("Z", "+00:00"))  # type: ignore[attr-defined]
+        parse: Any = kind
+        return parse.fromisoformat(value.replace("Z", "+00:00"))
     if kind in (Decimal, uuid.UUID) and isinstance(value, str):
         return kind(value)
     if kind is float and type(value) is int:

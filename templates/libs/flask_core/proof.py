@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BindParameter
 
@@ -30,6 +29,10 @@ _RUNS_SQL = re.compile(
 )
 _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|`?]{1,8}")
 _PLAIN_LITERAL = re.compile(r"\*|\d+")
+
+
+_Dialect: Any = postgresql.dialect
+_Compiler: Any = _Dialect.statement_compiler
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class Frame:
             )
 
 
-class ProvingCompiler(PGCompiler):
+class ProvingCompiler(_Compiler):  # type: ignore[misc]
     """Compiles as PostgreSQL's compiler does, and keeps account."""
 
     tables: Mapping[str, bool]
@@ -199,7 +202,7 @@ def prove(statement: Any, tables: Mapping[str, bool]) -> bool:
     """
     if not (statement.is_select or statement.is_dml):
         raise _raw_sql()
-    dialect: Any = postgresql.dialect()
+    dialect = _Dialect()
     dialect.statement_compiler = type(
         "Compiler", (ProvingCompiler,), {"tables": tables}
     )

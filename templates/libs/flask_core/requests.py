@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from quart import g, request
+from quart import g, has_websocket_context, request, websocket
 
 from flask_core.datamodels import INT64, ActionContext, Call, Params
 from flask_core.errors import ApiError
@@ -44,16 +44,17 @@ async def read_flat(kind: type[T]) -> tuple[Call, T]:
     return _call_of(envelope.user_id, envelope.context), _validate(kind, body, ())
 
 
-async def read_body(kind: type[T], **path: Any) -> tuple[Call, T]:
+async def read_body(kind: type[T], /, **path: Any) -> tuple[Call, T]:
     """Read a body that is the parameters, together with those of the path."""
     body = await _json_object()
     _refuse_repeated(body, path)
     return _user_of_header(), _validate(kind, {**body, **path}, ())
 
 
-async def read_query(kind: type[T], **path: Any) -> tuple[Call, T]:
+async def read_query(kind: type[T], /, **path: Any) -> tuple[Call, T]:
     """Read the parameters of the query string, together with those of the path."""
-    given = dict(request.args.items())
+    connection = websocket if has_websocket_context() else request
+    given = dict(connection.args.items())
     _refuse_repeated(given, path)
     _check_value(given, 0)
     _check_value(path, 0)

@@ -1,4 +1,4 @@
-"""Where the programs of the test servers are: in wheels, or installed on the machine."""
+"""Where the test servers' programs are: in wheels, or installed on the machine."""
 
 import importlib.util
 import shutil

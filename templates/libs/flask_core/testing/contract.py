@@ -1,4 +1,4 @@
-"""Hold a running module to its own openapi.yaml: every operation, every way to be refused.
+"""Hold a running module to its openapi.yaml: each operation, each way to be refused.
 
 A module's test_contract.py turns `operations` into cases and calls the checks below.
 """
@@ -6,6 +6,7 @@ A module's test_contract.py turns `operations` into cases and calls the checks b
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import yaml
 
+_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 ENVELOPE = {"error", "message", "status", "correlation_id", "timestamp"}
 HOSTILE = (
     "'; DROP TABLE api_keys; --",
@@ -61,7 +64,8 @@ class Operation:
         body = self.described.get("requestBody", {}).get("content", {})
         schema: dict[str, Any] | None = body.get("application/json", {}).get("schema")
         if schema is not None and self.rules.get("kind") == "action":
-            return schema["properties"]["params"]  # type: ignore[no-any-return]
+            inner: dict[str, Any] = schema["properties"]["params"]
+            return inner
         return schema
 
     @property
@@ -72,7 +76,7 @@ class Operation:
 
     @property
     def url(self) -> str:
-        """The path with its parameters filled in, and what the query string must hold."""
+        """The path with its parameters, and what the query string must hold."""
         path, query = self.path, []
         for parameter in self.described.get("parameters", ()):
             if parameter.get("in") == "path":
@@ -164,13 +168,27 @@ async def send(
 
 
 async def check_answer(operation: Operation, response: Any) -> dict[str, Any]:
-    """The answer's status is documented, and an error has the envelope; returns the body."""
+    """Check that the answer is documented and an error enveloped; returns the body."""
     status = response.status_code
     assert status in operation.statuses, f"{operation}: {status} is not documented"
-    assert "x-correlation-id" in {name.lower() for name, _ in response.headers.items()}
+    identifier = response.headers.get("X-Correlation-ID", "")
+    assert identifier, f"{operation}: the correlation id is missing"
     body = await response.get_json() if response.mimetype == "application/json" else {}
     if status >= 400:
-        assert set(body) >= ENVELOPE, body
-        assert body["status"] == status
-        assert "Traceback" not in str(body)
+        check_envelope(body, status, identifier)
+    if status in (429, 503):
+        assert int(response.headers["Retry-After"]) >= 1
     return dict(body)
+
+
+def check_envelope(body: dict[str, Any], status: int, identifier: str) -> None:
+    """An error says what the standard wants, and nothing of our insides."""
+    assert set(body) - {"fields"} == ENVELOPE, body
+    assert body["status"] == status and body["correlation_id"] == identifier
+    assert _CODE.fullmatch(body["error"]) and body["message"]
+    assert _TIMESTAMP.fullmatch(body["timestamp"])
+    for each in body.get("fields", ()):
+        assert set(each) == {"field", "message"}
+    shown = str(body)
+    for inside in ("Traceback", 'File "', "sqlalchemy", "asyncpg", "SELECT "):
+        assert inside not in shown, body

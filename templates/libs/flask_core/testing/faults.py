@@ -1,10 +1,12 @@
-"""A TCP proxy on loopback that can refuse, hang, slow down or reset what goes through it."""
+"""A TCP proxy on loopback that refuses, hangs, slows or resets what goes through it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from enum import StrEnum
+from types import TracebackType
 
 
 class Mode(StrEnum):
@@ -16,16 +18,32 @@ class Mode(StrEnum):
 
 
 class FaultProxy:
-    """Stands before one server; `mode` and `delay_seconds` may change at any time."""
+    """Stands before one server; mode, delay and rate may change at any time."""
 
     def __init__(self, host: str, port: int) -> None:
+        """A proxy before this server; connect to `port` once it is started."""
         self.upstream = (host, port)
         self.mode = Mode.OK
         self.delay_seconds = 0.0
+        self.jitter_seconds = 0.0
+        self.bytes_per_second: float | None = None
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> FaultProxy:
+        """Start."""
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        await self.stop()
 
     async def start(self) -> FaultProxy:
         """Listen on a free port; returns itself."""
@@ -53,7 +71,8 @@ class FaultProxy:
 
     def restore(self) -> None:
         """Work again."""
-        self.mode, self.delay_seconds = Mode.OK, 0.0
+        self.mode, self.bytes_per_second = Mode.OK, None
+        self.delay_seconds = self.jitter_seconds = 0.0
 
     def reset(self) -> None:
         """Break every connection."""
@@ -72,12 +91,15 @@ class FaultProxy:
         if self.mode is Mode.REFUSE:
             writer.transport.abort()
             return
-        with contextlib.suppress(OSError):
+        try:
             there, back = await asyncio.open_connection(*self.upstream)
-            self._writers |= {writer, back}
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, back))
-                group.create_task(self._pump(there, writer))
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, back}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pump(reader, back))
+            group.create_task(self._pump(there, writer))
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -87,9 +109,13 @@ class FaultProxy:
             while data := await reader.read(65536):
                 while self.mode is Mode.HANG:
                     await asyncio.sleep(0.02)
-                if self.delay_seconds:
-                    await asyncio.sleep(self.delay_seconds)
+                await asyncio.sleep(self._pause(len(data)))
                 writer.write(data)
                 await writer.drain()
         writer.close()
         self._writers.discard(writer)
+
+    def _pause(self, size: int) -> float:
+        """How long these bytes take."""
+        seconds = self.delay_seconds + random.random() * self.jitter_seconds
+        return seconds + (size / self.bytes_per_second if self.bytes_per_second else 0)

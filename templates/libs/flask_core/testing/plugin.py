@@ -1,7 +1,7 @@
-"""pytest fixtures for a module's own tests: real servers, the running module, its clients.
+"""pytest fixtures for a module's tests: real servers, the running module, clients.
 
-A module's conftest.py says `pytest_plugins = ("flask_core.testing.plugin",)`. Every test
-begins with empty tables and an empty Redis.
+A module's conftest.py says `pytest_plugins = ("flask_core.testing.plugin",)`. Every
+test begins with empty tables and an empty Redis.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Headers = Callable[..., Awaitable[dict[str, str]]]
 async def proxies(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Proxies]:
-    """The servers the module needs, each behind a proxy, and the environment set to them."""
+    """The servers the module needs, each behind a proxy, in the environment."""
     settings = importlib.import_module("config").Settings
     made: Proxies = {}
     with contextlib.ExitStack() as running, pytest.MonkeyPatch.context() as patch:

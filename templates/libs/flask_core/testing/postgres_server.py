@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests and local runs, on 127.0.0.1, thrown away afterwards."""
 
 import asyncio
+import importlib
 import os
 import secrets
 import shutil
@@ -110,7 +111,7 @@ class Postgres:
         ).geturl()
 
     def _start_own(self) -> None:
-        """Make a cluster and serve it; another process may snatch the port, so retry."""
+        """Make a cluster and serve it; again when another process snatched the port."""
         for attempt in range(ATTEMPTS):
             folder = new_folder()
             try:
@@ -198,7 +199,8 @@ def free_port() -> int:
 
 def run_sql(url: str, statements: Sequence[str]) -> None:
     """Run statements one by one, each in its own transaction."""
-    import asyncpg  # only needed here, so a server of our own does without it
+    # Only needed here: a server of our own does without it.
+    asyncpg: Any = importlib.import_module("asyncpg")
 
     async def run() -> None:
         connection = await asyncpg.connect(url)

@@ -1,4 +1,4 @@
-"""Make a row of any model for a test: what is not said is filled in, parents included."""
+"""Make a row of any model for a test; what is not said is filled in, with parents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def make_row(
 ) -> M:
     """Insert one row of a community; columns without default get a value that fits."""
     for attribute in model.__mapper__.column_attrs:
-        column = attribute.columns[0]
+        column: Any = attribute.columns[0]
         if attribute.key not in values and _must_be_given(column):
             values[attribute.key] = await _value(db, model, column, community)
     with community_scope(community):

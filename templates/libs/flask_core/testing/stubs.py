@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as a test tells it and remembers what it got."""
+"""A real HTTP server on loopback: answers as a test says, remembers what it got."""
 
 from __future__ import annotations
 
@@ -47,14 +47,18 @@ class Answer:
 class StubServer:
     """The server; `url` is where it listens once started."""
 
-    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    answers: dict[tuple[str, str], list[Answer]] = field(default_factory=dict)
     requests: list[Received] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
 
     def on(self, method: str, path: str, **answer: Any) -> None:
-        """Answer this method and path with `status`, `json`, `text`, `delay_seconds`."""
-        self.answers[method, path] = Answer(**answer)
+        """Answer with `status`, `json`, `text` and `delay_seconds`, from now on."""
+        self.answers[method, path] = [Answer(**answer)]
+
+    def script(self, method: str, path: str, *answers: Answer) -> None:
+        """Give these answers one after the other; the last one stays."""
+        self.answers[method, path] = list(answers)
 
     async def start(self) -> StubServer:
         """Listen on a free port; returns itself."""
@@ -81,10 +85,25 @@ class StubServer:
             await request.read(),
         )
         self.requests.append(received)
-        answer = self.answers.get((request.method, request.path))
-        if answer is None:
+        answers = self.answers.get((request.method, request.path))
+        if not answers:
             return web.json_response({"error": "not_found"}, status=404)
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
         await asyncio.sleep(answer.delay_seconds)
         return web.Response(
             body=answer.body, status=answer.status, content_type="application/json"
         )
+
+
+@dataclass
+class StubRouter(StubServer):
+    """The platform's router as far as a module sees it: it takes registrations."""
+
+    def __post_init__(self) -> None:
+        """Say yes to everybody."""
+        self.on("POST", "/api/v1/register", json={"success": True})
+
+    @property
+    def registrations(self) -> list[Any]:
+        """What modules have said of themselves."""
+        return [each.json for each in self.requests if each.path == "/api/v1/register"]
