@@ -10,15 +10,16 @@ import pytest
 import waddlegen
 
 PACKAGE = Path(waddlegen.__file__).parent
-FILES = sorted(path for path in PACKAGE.glob("*.py"))
+FILES = sorted(PACKAGE.glob("*.py"))
+CHECKS = sorted((PACKAGE / "consistency").glob("*.py"))
 
 # A file imports only from the rows above its own.
 LAYERS = [
     "__init__ errors names filters exchange bundled tree".split(),
     "spec lock project".split(),
-    "endpoint wording disk".split(),
-    "consistency context templates plan output environment".split(),
-    "specfile render apply unfinished".split(),
+    "endpoint wording disk yamlnodes".split(),
+    "consistency context templates plan environment".split(),
+    "specfile render apply unfinished output".split(),
     "fleet".split(),
     "questionnaire listing runner".split(),
     "create".split(),
@@ -26,6 +27,11 @@ LAYERS = [
     "__main__".split(),
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
+
+
+def layer_of(path: Path) -> int:
+    """The row of a file; the checks of consistency stand in one row."""
+    return ROW["consistency"] if path in CHECKS else ROW[path.stem]
 
 
 def imports(path: Path) -> set[str]:
@@ -48,10 +54,10 @@ def imports(path: Path) -> set[str]:
 
 def test_every_file_has_a_layer() -> None:
     """A new file is given its place here."""
-    assert {path.stem for path in FILES} == set(ROW)
+    assert {path.stem for path in FILES} | {"consistency"} == set(ROW)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILES, *CHECKS], ids=lambda path: path.stem)
 def test_imports_point_downwards(path: Path) -> None:
     """Data flows one way, so imports do."""
     inside = {
@@ -59,7 +65,11 @@ def test_imports_point_downwards(path: Path) -> None:
         for n in imports(path)
         if n.startswith("waddlegen.")
     }
-    upwards = {name for name in inside if ROW.get(name, 0) >= ROW[path.stem]}
+    outside = {name for name in inside if not name.startswith("consistency.")}
+    same = {"consistency"} if path in CHECKS else set()
+    upwards = {
+        n for n in outside - same if ROW.get(n.split(".")[0], 0) >= layer_of(path)
+    }
 
     assert set() == upwards
 
@@ -70,7 +80,8 @@ def test_imports_point_downwards(path: Path) -> None:
         ("jinja2", {"render", "filters"}),
         ("copier", {"questionnaire"}),
         ("typer", {"cli"}),
-        ("ruamel", {"specfile", "templates", "listing"}),
+        ("ruamel", {"templates", "listing"}),
+        ("yaml", {"yamlnodes"}),
         ("flask_core", set()),
     ],
 )

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from waddlegen.fleet import Step
     from waddlegen.project import Project
 
+# What the command line is refused with; click's, or typer's own copy of it.
+_USAGE: type[Exception] = next(
+    each for each in typer.BadParameter.mro() if each.__name__ == "ClickException"
+)
 INTERNAL_ERROR = 70  # EX_SOFTWARE: ours, never the user's
 
 app = typer.Typer(
@@ -35,20 +39,18 @@ app.add_typer(template_app, name="template")
 
 def run() -> int:
     """Run one command and return its exit code; raises only with --debug."""
-    import click
-
     debug = "--debug" in sys.argv
     try:
         result = app(standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("stopped", 130, debug)
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except _USAGE as error:
+        getattr(error, "show")()
+        return int(getattr(error, "exit_code"))
     except BrokenPipeError:
         sys.stderr.close()
         return 0

@@ -1,0 +1,32 @@
+"""Tell other modules what an endpoint has done, once it is done."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask_core.context import community_or_none
+from flask_core.errors import DependencyUnavailable
+from flask_core.events import Events
+from flask_core.logging import log_error
+
+
+async def announce(
+    events: Events,
+    name: str,
+    fields: Sequence[str],
+    *sources: Mapping[str, Any],
+    durable: bool = False,
+) -> None:
+    """Publish an event whose fields come from the first source that has each.
+
+    The work is committed by now: an event that cannot be sent is logged, since an error
+    would have the caller do the work a second time.
+    """
+    payload = {
+        field: next((source[field] for source in sources if field in source), None)
+        for field in fields
+    }
+    send = events.enqueue if durable else events.publish
+    try:
+        await send(name, payload)
+    except DependencyUnavailable as error:
+        log_error(community_or_none(), f"announce:{name}", error.error)

@@ -1,0 +1,302 @@
+"""Put a module together: one call of `create_app` wires everything, in one place."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quart import Blueprint, Quart, Response
+from werkzeug.exceptions import HTTPException
+
+from flask_core import context, docs, logging
+from flask_core.api import create_response, error_response, html_response
+from flask_core.apikeys import KeyStore
+from flask_core.auth import require_api_key
+from flask_core.cache import Cache
+from flask_core.config import ModuleSettings, PostgresSettings, RedisSettings
+from flask_core.database import AsyncDAL
+from flask_core.datamodels import Consumer, ExternalApi, Job, ModuleCall, ModuleConfig
+from flask_core.errors import ApiError
+from flask_core.events import Events
+from flask_core.lifecycle import ModuleBase
+from flask_core.logging import log_error
+from flask_core.metrics import Metrics
+from flask_core.outbound import HttpClient, ModuleClient
+from flask_core.ratelimit import Limiter
+from flask_core.redisx import RedisX
+from flask_core.resources import EXTENSION, Resources
+
+MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 15
+_CODES = {
+    400: "invalid_input",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "timeout",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+}
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What the outermost layer knows of one request; carried in the ASGI scope."""
+
+    correlation_id: str
+    started: float
+    route: str = "unmatched"
+
+
+class ModuleApp(Quart):
+    """A Quart application that remembers which route a request matched."""
+
+    async def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Note the route for the metrics, then do as Quart does.
+
+        Quart 0.22 and 0.23 hand over different contexts; both are passed on untouched.
+        """
+        from quart import request
+
+        state = request.scope.get("waddlebot")
+        if isinstance(state, RequestState):
+            context.set_correlation_id(state.correlation_id)
+            if request.url_rule is not None:
+                state.route = request.url_rule.rule
+        return await super().dispatch_request(*args, **kwargs)
+
+
+def create_app(
+    settings: ModuleSettings,
+    config: ModuleConfig,
+    *,
+    blueprints: Sequence[Blueprint] = (),
+    consumers: Sequence[Consumer] = (),
+    jobs: Sequence[Job] = (),
+    external_apis: Sequence[ExternalApi] = (),
+    module_calls: Sequence[ModuleCall] = (),
+    folder: Path | None = None,
+) -> Quart:
+    """The application of a module, ready for an ASGI server.
+
+    `folder` is where the module's openapi.yaml lies; the working directory unless said.
+    """
+    logging.setup_logging(
+        config.package, settings.module_version, settings.log_level, settings.log_dir
+    )
+    resources = _resources(settings, config, external_apis, module_calls)
+    module = ModuleBase(resources, consumers, jobs)
+    app = ModuleApp(config.package)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["BODY_TIMEOUT"] = BODY_SECONDS
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.extensions[EXTENSION] = resources
+    app.extensions["waddlebot_module"] = module
+    for blueprint in (*blueprints, _built_in(module, folder or Path.cwd())):
+        app.register_blueprint(blueprint)
+    _handle_errors(app)
+    _run_with(app, module)
+    setattr(app, "asgi_app", Envelope(app.asgi_app, module))
+    return app
+
+
+def _resources(
+    settings: ModuleSettings,
+    config: ModuleConfig,
+    external_apis: Sequence[ExternalApi],
+    module_calls: Sequence[ModuleCall],
+) -> Resources:
+    """Everything a module works with; nothing is connected yet."""
+    metrics = Metrics(config.module_id, settings.module_version)
+    redis = RedisX(settings) if isinstance(settings, RedisSettings) else None
+    database = AsyncDAL(settings) if isinstance(settings, PostgresSettings) else None
+    return Resources(
+        settings=settings,
+        config=config,
+        metrics=metrics,
+        keys=KeyStore(settings, database),
+        cache=Cache(redis, metrics, settings.enable_cache),
+        limiter=Limiter(redis),
+        events=Events(redis, config.module_id, metrics),
+        database=database,
+        redis_or_none=redis,
+        clients={api.id: HttpClient(api) for api in external_apis},
+        modules={call.module: ModuleClient(call) for call in module_calls},
+    )
+
+
+def _run_with(app: Quart, module: ModuleBase) -> None:
+    """Tie the module's life to the server's; background work sees the application."""
+
+    @app.before_serving
+    async def start() -> None:
+        # Tasks started here inherit Quart's context, so that handlers find resources().
+        await module.on_startup()
+        module.chain_signals()
+
+    @app.after_serving
+    async def stop() -> None:
+        await module.on_shutdown()
+
+
+def _built_in(module: ModuleBase, folder: Path) -> Blueprint:
+    """The routes every module has."""
+    blueprint = Blueprint("built_in", __name__)
+    resources = module.resources
+
+    @blueprint.get("/health")
+    async def health() -> Response:
+        from quart import request
+
+        if request.headers.get("X-Health-Probe") == "liveness":
+            return create_response(module.health.liveness())
+        status, body = module.health.readiness()
+        return create_response(body, status)
+
+    @blueprint.get("/healthz")
+    async def healthz() -> Response:
+        return create_response(module.health.liveness())
+
+    @blueprint.get("/metrics")
+    async def metrics() -> Response:
+        text = resources.metrics.text()
+        return Response(text, content_type=resources.metrics.content_type)
+
+    @blueprint.get("/api/v1/status")
+    @require_api_key(role="user", community=False)
+    async def status() -> Response:
+        config = resources.config
+        return create_response(
+            {
+                **module.health.readiness()[1],
+                "title": config.title,
+                "category": config.category,
+                "state": module.state.value,
+                "endpoints": list(config.endpoints),
+            }
+        )
+
+    @blueprint.get("/openapi.json")
+    async def openapi() -> Response:
+        return create_response(docs.load_openapi(folder))
+
+    @blueprint.get("/docs")
+    async def documentation() -> Response:
+        return html_response(docs.page(folder))
+
+    return blueprint
+
+
+def _handle_errors(app: Quart) -> None:
+    """Answer every failure with the standard's envelope, and leak nothing."""
+
+    @app.errorhandler(ApiError)
+    async def refused(error: ApiError) -> Response:
+        extra = {"fields": error.fields} if error.fields else {}
+        return error_response(
+            error.status, error.error, error.message, error.headers, **extra
+        )
+
+    @app.errorhandler(HTTPException)
+    async def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status >= 500:
+            return error_response(500, "internal_error")
+        code = _CODES.get(status, "invalid_input")
+        allowed = {
+            name: value
+            for name, value in error.get_headers()
+            if name.lower() == "allow"
+        }
+        return error_response(status, code, headers=allowed)
+
+    @app.errorhandler(NotImplementedError)
+    async def unfinished(error: NotImplementedError) -> Response:
+        message = str(error) or "this operation is not written yet"
+        return error_response(501, "not_implemented", message)
+
+    @app.errorhandler(Exception)
+    async def failed(error: Exception) -> Response:
+        community = context.community_or_none()
+        log_error(community, "request", type(error).__name__, exc_info=error)
+        return error_response(500, "internal_error")
+
+
+class Envelope:
+    """The outermost layer: correlation id, count, time, security headers, drain."""
+
+    def __init__(self, app: Any, module: ModuleBase) -> None:
+        self.app = app
+        self.module = module
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of the ASGI server."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        given = next((v for k, v in scope["headers"] if k == b"x-correlation-id"), b"")
+        identifier = context.accept_correlation_id(given.decode("latin-1"))
+        state = RequestState(identifier, time.perf_counter())
+        scope["waddlebot"] = state
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
+        await self._serve(scope, receive, send, state)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, state: RequestState
+    ) -> None:
+        """Serve one request and measure it."""
+        status = 500
+
+        async def measured(message: dict[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    *self._headers(message, state),
+                ]
+            await send(message)
+
+        module, metrics = self.module, self.module.resources.metrics
+        module.on_request()
+        module.in_flight += 1
+        metrics.in_flight.inc()
+        try:
+            await self.app(scope, receive, measured)
+        finally:
+            module.in_flight -= 1
+            metrics.in_flight.dec()
+            seconds = time.perf_counter() - state.started
+            method = scope["method"] if _METHOD.fullmatch(scope["method"]) else "OTHER"
+            metrics.observe(method, state.route, status, seconds)
+
+    def _headers(
+        self, message: dict[str, Any], state: RequestState
+    ) -> list[tuple[bytes, bytes]]:
+        """The headers every answer carries."""
+        there = {name.lower() for name, _ in message["headers"]}
+        added = [pair for pair in _SECURITY_HEADERS if pair[0] not in there]
+        added.append((b"x-correlation-id", state.correlation_id.encode()))
+        if not self.module.ready:
+            added.append((b"connection", b"close"))
+        return added
+
+
+_METHOD = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS")

@@ -1,0 +1,363 @@
+"""The database as services use it: models in, models out, one community at a time.
+
+Failures of the server or the network become 503, violations of a constraint 400 or 409;
+nothing of the driver reaches a caller. Serves "Data Management" of the standard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, delete, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from flask_core.config import PostgresSettings
+from flask_core.context import all_communities, crosses_communities
+from flask_core.errors import (
+    ApiError,
+    DependencyUnavailable,
+    IsolationError,
+    NotFound,
+)
+from flask_core.failures import meaning, translate_timeouts, translated
+from flask_core.isolation import CommunityScoped, IsolatedSession, check_reference
+from flask_core.isolation import check_scope, scope
+from flask_core.paging import Order, Page
+from flask_core.tables import Base, Timestamped
+
+__all__ = [
+    "AsyncDAL",
+    "Base",
+    "CommunityScoped",
+    "IsolationError",
+    "Page",
+    "Timestamped",
+]
+
+COMMAND_SECONDS = 3.0
+CONNECT_SECONDS = 2.0
+RECYCLE_SECONDS = 1800
+MAX_ROWS = 1000
+MAX_PAGE = 100
+
+M = TypeVar("M", bound=Base)
+Where = ColumnElement[bool]
+Owner = tuple["AsyncDAL", "asyncio.Task[Any] | None", AsyncSession]
+_open: ContextVar[Owner | None] = ContextVar("transaction", default=None)
+
+
+class AsyncDAL:
+    """One module's database."""
+
+    def __init__(self, settings: PostgresSettings) -> None:
+        """Nothing is connected yet, so a module starts without its database."""
+        self.settings = settings
+        self._engine: AsyncEngine | None = None
+
+    async def connect(self) -> None:
+        """Open the pool; raises DependencyUnavailable when the server is away."""
+        await self.ping(CONNECT_SECONDS)
+
+    async def disconnect(self) -> None:
+        """Close every connection."""
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    async def ping(self, timeout: float) -> None:
+        """Raise DependencyUnavailable when the database does not answer in time."""
+        task = asyncio.create_task(self._ask())
+        task.add_done_callback(_retrieved)
+        try:
+            # Not asyncio.timeout: closing a connection that hangs takes seconds more.
+            done, _ = await asyncio.wait({task}, timeout=timeout)
+        finally:
+            task.cancel()
+        if not done:
+            raise DependencyUnavailable("database")
+        await task
+
+    async def _ask(self) -> None:
+        """The cheapest question."""
+        with translated():
+            async with self._pool().connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: all calls inside it are kept, or none.
+
+        Inside another one of the same task it is part of that. A task started within
+        gets its own, for two tasks cannot share a connection.
+        """
+        outer = self._joined()
+        if outer is not None:
+            check_scope(outer.sync_session)
+            yield outer
+            return
+        session = AsyncSession(
+            self._pool(), sync_session_class=IsolatedSession, expire_on_commit=False
+        )
+        try:
+            with translated():
+                await self._begin(session)
+            token = _open.set((self, asyncio.current_task(), session))
+            try:
+                yield session
+            except SQLAlchemyError as error:
+                raise meaning(error) from None
+            finally:
+                _open.reset(token)
+            with translated():
+                await session.commit()
+        finally:
+            # A rollback over a lost connection fails too, and says nothing new.
+            with contextlib.suppress(OSError, TimeoutError, SQLAlchemyError):
+                await session.close()
+
+    async def query(
+        self, model: type[M], *where: Where, order_by: Any = None, limit: int = MAX_ROWS
+    ) -> list[M]:
+        """The rows that fit, at most `limit`."""
+        statement = select(model).where(*where).limit(limit)
+        if order_by is not None:
+            statement = statement.order_by(*Order.of(model, order_by).clauses())
+        async with self._session() as session:
+            return list((await session.scalars(statement)).all())
+
+    async def select(
+        self, model: type[M], *where: Where, select: Sequence[Any] | None = None
+    ) -> Sequence[Any]:
+        """As `query`, or with `select` these models and columns joined by `where`."""
+        if select is None:
+            return await self.query(model, *where)
+        statement = _columns(*select).select_from(model).where(*where).limit(MAX_ROWS)
+        async with self._session() as session:
+            return (await session.execute(statement)).all()
+
+    async def get(self, model: type[M], /, **by: Any) -> M | None:
+        """The one row whose columns have these values, or None."""
+        statement = select(model).filter_by(**by).limit(1)
+        async with self._session() as session:
+            return (await session.scalars(statement)).first()
+
+    async def require(self, model: type[M], /, **by: Any) -> M:
+        """As `get`; raises NotFound."""
+        row = await self.get(model, **by)
+        if row is None:
+            raise NotFound(_name(model))
+        return row
+
+    async def page(
+        self,
+        model: type[M],
+        *where: Where,
+        order_by: Any = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[M]:
+        """One page, sorted; `after` is the `next` of the page before."""
+        order = Order.of(model, order_by)
+        limit = max(1, min(limit, MAX_PAGE))
+        statement = select(model).where(*where).order_by(*order.clauses())
+        if after is not None:
+            statement = statement.where(order.after(after))
+        async with self._session() as session:
+            rows = (await session.scalars(statement.limit(limit + 1))).all()
+        items = list(rows[:limit])
+        return Page(items, order.cursor(items[-1]) if len(rows) > limit else None)
+
+    async def create(self, model: type[M], /, **values: Any) -> M:
+        """Insert one row and return it as the database has it."""
+        row = model(**values)
+        async with self._session(changes=True) as session:
+            session.add(row)
+            await session.flush()
+            await session.refresh(row)
+        return row
+
+    async def create_many(
+        self, model: type[M], rows: Sequence[Mapping[str, Any]]
+    ) -> list[M]:
+        """Insert several rows, all or none."""
+        made = [model(**values) for values in rows]
+        async with self._session(changes=True) as session:
+            session.add_all(made)
+            await session.flush()
+        return made
+
+    async def update(
+        self, model: type[M], values: Mapping[str, Any], *where: Where
+    ) -> int:
+        """Change the rows that fit; how many there were."""
+        if not where:
+            raise ValueError("say which rows to update")
+        statement = update(model).where(*where).values(**values)
+        async with self._session(changes=True) as session:
+            await session.run_sync(_check_values, model, values)
+            return await _count(session, statement)
+
+    async def update_one(
+        self,
+        model: type[M],
+        by: Mapping[str, Any],
+        /,
+        *,
+        expect: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> M:
+        """Change one row and return it; raises NotFound, or 409 when `expect` fails."""
+        async with self._session(changes=True) as session:
+            row = await _locked(session, model, by)
+            for name, value in (expect or {}).items():
+                if getattr(row, name) != value:
+                    raise ApiError(409, "conflict", f"{name} is not {value}")
+            for name, value in values.items():
+                setattr(row, name, value)
+            await session.flush()
+            await session.refresh(row)
+            return row
+
+    async def delete(self, model: type[M], *where: Where) -> int:
+        """Delete the rows that fit; how many there were."""
+        if not where:
+            raise ValueError("say which rows to delete")
+        async with self._session(changes=True) as session:
+            return await _count(session, delete(model).where(*where))
+
+    async def delete_one(self, model: type[M], /, **by: Any) -> None:
+        """Delete one row; raises NotFound."""
+        async with self._session(changes=True) as session:
+            await session.delete(await _locked(session, model, by))
+            await session.flush()
+
+    async def increment(
+        self,
+        model: type[M],
+        column: str,
+        by: Any,
+        where: Mapping[str, Any],
+        minimum: Any = None,
+    ) -> M:
+        """Change a number where it stands and return the row.
+
+        For money and stock: nobody's change is lost, and with `minimum` none goes below
+        it. Raises NotFound, or 409 when the number would fall below.
+        """
+        number = getattr(model, column)
+        conditions = [getattr(model, name) == value for name, value in where.items()]
+        guard = [] if minimum is None else [number + by >= minimum]
+        async with self._session(changes=True) as session:
+            statement = update(model).where(*conditions, *guard)
+            changed = await _count(session, statement.values({column: number + by}))
+            row = await self.require(model, **where)
+            if not changed:
+                raise ApiError(409, "conflict", f"{column} would fall below {minimum}")
+            await session.refresh(row)
+            return row
+
+    async def execute(self, statement: str, **values: Any) -> Sequence[Any]:
+        """Raw SQL with bound values; refused unless `all_communities` is in force."""
+        async with self._session() as session:
+            result: Any = await session.execute(text(statement), values)
+            return list(result.all()) if result.returns_rows else []
+
+    def _pool(self) -> AsyncEngine:
+        """The pool; made on first use, connects on first need."""
+        if self._engine is None:
+            self._engine = create_async_engine(
+                self.settings.database_dsn,
+                pool_size=self.settings.db_pool_size,
+                max_overflow=self.settings.db_pool_size,
+                pool_timeout=COMMAND_SECONDS,
+                pool_recycle=RECYCLE_SECONDS,
+                pool_pre_ping=True,
+                connect_args={
+                    "timeout": CONNECT_SECONDS,
+                    "command_timeout": COMMAND_SECONDS,
+                    # Said outright: asyncpg would look for files in $HOME, which a
+                    # container's user may not be allowed to read.
+                    "ssl": False,
+                },
+            )
+            translate_timeouts(self._engine.sync_engine)
+        return self._engine
+
+    async def _begin(self, session: AsyncSession) -> None:
+        """Take a connection, and tell PostgreSQL's own policies whom it acts for."""
+        session.sync_session.info["scope"] = scope()
+        with all_communities("a connection is taken, nothing executed"):
+            connection = await session.connection()
+        if self.settings.db_rls:
+            # 0 is nobody's community; an empty value lets every row be seen.
+            value = "" if crosses_communities() else str(scope() or 0)
+            await connection.execute(
+                text("SELECT set_config('app.community_id', :value, true)"),
+                {"value": value},
+            )
+
+    @contextlib.asynccontextmanager
+    async def _session(self, changes: bool = False) -> AsyncIterator[AsyncSession]:
+        """A transaction whose body is ours, so all its failures are the database's.
+
+        A change that fails within a larger transaction is undone alone: the caller may
+        catch its 409 and go on.
+        """
+        nested = changes and self._joined() is not None
+        async with self.transaction() as session:
+            with translated():
+                if nested:
+                    async with session.begin_nested():
+                        yield session
+                else:
+                    yield session
+
+    def _joined(self) -> AsyncSession | None:
+        """The session of the transaction this task is in."""
+        found = _open.get()
+        ours = found is not None and found[:2] == (self, asyncio.current_task())
+        return found[2] if found is not None and ours else None
+
+
+_columns: Any = select
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _count(session: AsyncSession, statement: Any) -> int:
+    """Execute a change and return how many rows it met."""
+    options = statement.execution_options(synchronize_session=False)
+    result: Any = await session.execute(options)
+    return int(result.rowcount)
+
+
+async def _locked(session: AsyncSession, model: type[M], by: Mapping[str, Any]) -> M:
+    """The row, locked and as it is now; raises NotFound."""
+    statement = select(model).filter_by(**by).limit(1).with_for_update(of=model)
+    fresh = statement.execution_options(populate_existing=True)
+    row = (await session.scalars(fresh)).first()
+    if row is None:
+        raise NotFound(_name(model))
+    return row
+
+
+def _check_values(session: Any, model: type[Base], values: Mapping[str, Any]) -> None:
+    """Refuse foreign keys to rows of other communities."""
+    for name, value in values.items():
+        for key in getattr(model, name).property.columns[0].foreign_keys:
+            if value is not None and not isinstance(value, ColumnElement):
+                check_reference(session, key, value)
+
+
+def _name(model: type[Base]) -> str:
+    """A model in a message: its table without underscores."""
+    return str(model.__tablename__).replace("_", " ")

@@ -1,0 +1,224 @@
+"""Events between modules: fanned out by pub/sub, or kept on a stream until consumed.
+
+A durable event is read by one replica of each consuming module, tried again with a growing
+pause, and put on the dead-letter stream when it keeps failing. The same event is handled
+once: its id is remembered. Serves "Asynchronous Communication".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from redis.exceptions import RedisError, ResponseError
+
+from flask_core.api import timestamp
+from flask_core.context import (
+    community_or_none,
+    community_scope,
+    correlation_id,
+    correlation_scope,
+)
+from flask_core.datamodels import Consumer, Event
+from flask_core.errors import DependencyUnavailable
+from flask_core.logging import log_error, log_system
+from flask_core.metrics import Metrics
+from flask_core.redisx import RedisX
+
+ATTEMPTS = 5
+STREAM_LENGTH = 100_000
+REMEMBERED_SECONDS = 86_400
+POLL_SECONDS = 0.5
+CLAIM_AFTER_MS = 30_000
+
+
+def channel(name: str) -> str:
+    """The pub/sub channel of an event."""
+    return f"waddlebot:events:{name}"
+
+
+def stream(name: str) -> str:
+    """The stream of a durable event."""
+    return f"waddlebot:stream:events:{name}"
+
+
+def dead_letters(name: str) -> str:
+    """The stream of those that nobody could handle."""
+    return f"waddlebot:dlq:events:{name}"
+
+
+class Events:
+    """Publishes and consumes for one module."""
+
+    def __init__(self, redis: RedisX | None, module_id: str, metrics: Metrics) -> None:
+        self.redis = redis
+        self.module_id = module_id
+        self.metrics = metrics
+        self.consumer_name = f"{module_id}-{secrets.token_hex(4)}"
+        self.stopping = asyncio.Event()
+
+    def _redis(self) -> RedisX:
+        """Redis, or the refusal that a module without it gives."""
+        if self.redis is None:
+            raise DependencyUnavailable("redis")
+        return self.redis
+
+    async def publish(self, name: str, payload: Mapping[str, Any]) -> str:
+        """Fan an event out to whoever listens now; returns its id."""
+        identifier, data = self._encode(name, payload)
+        await self._redis().do("PUBLISH", channel(name), data)
+        self.metrics.events.labels(name, "published").inc()
+        return identifier
+
+    async def enqueue(self, name: str, payload: Mapping[str, Any]) -> str:
+        """Put an event on its stream, where it stays until consumed; returns its id."""
+        identifier, data = self._encode(name, payload)
+        limit = ("MAXLEN", "~", STREAM_LENGTH)
+        await self._redis().do("XADD", stream(name), *limit, "*", "event", data)
+        self.metrics.events.labels(name, "published").inc()
+        return identifier
+
+    def _encode(self, name: str, payload: Mapping[str, Any]) -> tuple[str, bytes]:
+        """The event as it travels."""
+        identifier = f"evt_{secrets.token_hex(12)}"
+        event = {
+            "id": identifier,
+            "event": name,
+            "payload": dict(payload),
+            "community_id": community_or_none(),
+            "correlation_id": correlation_id(),
+            "source": self.module_id,
+            "timestamp": timestamp(),
+        }
+        return identifier, orjson.dumps(event, default=str)
+
+    async def consume(self, consumers: Sequence[Consumer]) -> None:
+        """Consume until stopped; one task for the channels and one a stream."""
+        fanned = [consumer for consumer in consumers if not consumer.durable]
+        async with asyncio.TaskGroup() as group:
+            if fanned:
+                group.create_task(self._forever(lambda: self._listen(fanned)))
+            for consumer in consumers:
+                if consumer.durable:
+                    group.create_task(self._forever(lambda c=consumer: self._read(c)))
+
+    async def _forever(self, work: Any) -> None:
+        """Do the work again after Redis was away, until stopped."""
+        while not self.stopping.is_set():
+            try:
+                await work()
+            except (RedisError, OSError, DependencyUnavailable) as error:
+                log_system("consume", "waiting", reason=type(error).__name__)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.stopping.wait(), 1.0)
+
+    async def _listen(self, consumers: Sequence[Consumer]) -> None:
+        """Hand out what is fanned out."""
+        by_channel = {channel(c.event): c for c in consumers}
+        async with self._redis().client.pubsub() as listener:
+            await listener.subscribe(*by_channel)
+            while not self.stopping.is_set():
+                message = await listener.get_message(
+                    ignore_subscribe_messages=True, timeout=POLL_SECONDS
+                )
+                if message is not None:
+                    consumer = by_channel[message["channel"].decode()]
+                    event = _decode(message["data"], consumer.event)
+                    if event is not None:
+                        await self._handle(consumer, event)
+
+    async def _read(self, consumer: Consumer) -> None:
+        """Read a stream in this module's consumer group."""
+        client, name = self._redis().client, stream(consumer.event)
+        with contextlib.suppress(ResponseError):
+            await client.xgroup_create(name, self.module_id, id="0", mkstream=True)
+        while not self.stopping.is_set():
+            claimed: Any = await client.xautoclaim(
+                name, self.module_id, self.consumer_name, CLAIM_AFTER_MS, count=10
+            )
+            fresh: Any = await client.xreadgroup(
+                self.module_id,
+                self.consumer_name,
+                {name: ">"},
+                count=10,
+                block=round(POLL_SECONDS * 1000),
+            )
+            entries = [*claimed[1], *(entry for _, found in fresh for entry in found)]
+            for entry, fields in entries:
+                await self._settle(consumer, entry, fields)
+
+    async def _settle(self, consumer: Consumer, entry: bytes, fields: Any) -> None:
+        """Handle one entry of a stream until it works or is given up."""
+        client, name = self._redis().client, stream(consumer.event)
+        data = (fields or {}).get(b"event", b"")
+        event = _decode(data, consumer.event)
+        handled = event is not None and await self._handle_once(consumer, event)
+        if not handled:
+            await client.xadd(
+                dead_letters(consumer.event),
+                {"event": data, "module": self.module_id},
+                maxlen=STREAM_LENGTH,
+            )
+            self.metrics.events.labels(consumer.event, "dead_letter").inc()
+        await client.xack(name, self.module_id, entry)
+
+    async def _handle_once(self, consumer: Consumer, event: Event) -> bool:
+        """Handle an event unless this module has done so before."""
+        mark = f"waddlebot:handled:{self.module_id}:{event.id}"
+        if await self._redis().client.exists(mark):
+            return True
+        for attempt in range(ATTEMPTS):
+            if await self._handle(consumer, event):
+                await self._redis().client.set(mark, b"1", ex=REMEMBERED_SECONDS)
+                return True
+            await asyncio.sleep(0.1 * 2**attempt)
+        return False
+
+    async def _handle(self, consumer: Consumer, event: Event) -> bool:
+        """Call the handler for the event's community; False when it failed."""
+        if consumer.types and event.type not in consumer.types:
+            return True
+        scope = (
+            contextlib.nullcontext()
+            if event.community_id is None
+            else community_scope(event.community_id)
+        )
+        with correlation_scope(event.correlation_id), scope:
+            try:
+                await consumer.handler(event)
+            except Exception as error:
+                log_error(
+                    event.community_id,
+                    f"consume:{event.name}",
+                    type(error).__name__,
+                    exc_info=not isinstance(error, NotImplementedError),
+                )
+                self.metrics.events.labels(event.name, "failed").inc()
+                return False
+        self.metrics.events.labels(event.name, "handled").inc()
+        return True
+
+
+def _decode(data: bytes, name: str) -> Event | None:
+    """The event that arrived, or None when it is not one."""
+    try:
+        match orjson.loads(data):
+            case {"id": str(identifier), "payload": dict(payload), **rest}:
+                community = rest.get("community_id")
+                return Event(
+                    id=identifier,
+                    name=name,
+                    payload=payload,
+                    community_id=community if isinstance(community, int) else None,
+                    correlation_id=str(rest.get("correlation_id", "-")),
+                    source=str(rest.get("source", "-")),
+                    timestamp=str(rest.get("timestamp", "")),
+                )
+    except orjson.JSONDecodeError:
+        pass
+    log_error(None, f"consume:{name}", "malformed_event")
+    return None

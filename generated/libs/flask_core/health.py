@@ -1,0 +1,95 @@
+"""Tell the truth about the module: what it needs, and whether that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from flask_core.errors import DependencyUnavailable
+from flask_core.logging import log_system
+
+if TYPE_CHECKING:
+    from flask_core.resources import Resources
+
+PROBE_SECONDS = 1.0
+PING_SECONDS = 2.0
+
+
+class Health:
+    """Watches the dependencies and answers for them at once."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.started = time.monotonic()
+        self.up: dict[str, bool] = {}
+        self.accepting = False
+
+    async def watch(self, stopping: asyncio.Event) -> None:
+        """Probe every second until stopped."""
+        while not stopping.is_set():
+            await self.probe()
+            try:
+                await asyncio.wait_for(stopping.wait(), PROBE_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def probe(self) -> None:
+        """Ask each dependency once."""
+        database, redis = self.resources.database, self.resources.redis_or_none
+        if database is not None:
+            self._note("database", await _answers(database.ping(PING_SECONDS)))
+        if redis is not None:
+            self._note("redis", await _answers(redis.ping()))
+
+    def _note(self, name: str, is_up: bool) -> None:
+        """Remember how a dependency is; say so when it changed."""
+        if self.up.get(name) is not is_up:
+            log_system("dependency", "connected" if is_up else "unavailable", name=name)
+        self.up[name] = is_up
+        self.resources.metrics.dependency.labels(name).set(is_up)
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """Each dependency and how much it is needed."""
+        config = self.resources.config
+        both = {"database": config.postgres, "redis": config.redis}
+        return {name: need for name, need in both.items() if need != "none"}
+
+    def readiness(self) -> tuple[int, dict[str, Any]]:
+        """The standard's body, with 503 while a required dependency is down or at a stop.
+
+        Redis counts as degraded, not as down: what it does falls back.
+        """
+        database_down = not self.up.get("database", False)
+        down = self.needs.get("database") == "required" and database_down
+        ready = self.accepting and not down
+        whole = all(self.up.get(name, False) for name in self.needs)
+        status = "unhealthy" if not ready else "healthy" if whole else "degraded"
+        return (200 if ready else 503), {
+            **self.liveness(),
+            "status": status,
+            "dependencies": {
+                name: "connected" if self.up.get(name, False) else "unavailable"
+                for name in self.needs
+            },
+        }
+
+    def liveness(self) -> dict[str, Any]:
+        """What the process says of itself alone."""
+        return {
+            "status": "healthy",
+            "module": self.resources.config.module_id,
+            "version": self.resources.settings.module_version,
+            "uptime_seconds": round(time.monotonic() - self.started),
+        }
+
+
+async def _answers(ping: Any) -> bool:
+    """Whether a ping comes back in time."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            await ping
+    except (DependencyUnavailable, TimeoutError, OSError):
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""Prometheus metrics of a module; the names are those of its alerts and dashboard."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST  # noqa: F401
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Counters and histograms of one process, with kept children."""
+
+    content_type = "text/plain; version=0.0.4; charset=utf-8"
+
+    def __init__(self, module: str, version: str) -> None:
+        self.registry = CollectorRegistry()
+        info = Gauge(
+            "waddlebot_module_info",
+            "The module and its version.",
+            ["module", "version"],
+            registry=self.registry,
+        )
+        info.labels(module, version).set(1)
+        self.requests = Counter(
+            "waddlebot_http_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            "waddlebot_http_request_duration_seconds",
+            "Time from the arrival of a request to its answer.",
+            ["method", "route"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "waddlebot_http_requests_in_flight",
+            "Requests being answered.",
+            registry=self.registry,
+        )
+        self.dependency = Gauge(
+            "waddlebot_dependency_up",
+            "Whether a dependency is connected.",
+            ["dependency"],
+            registry=self.registry,
+        )
+        self.breaker = Gauge(
+            "waddlebot_breaker_open",
+            "Whether calls of a target are stopped.",
+            ["target"],
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "waddlebot_events",
+            "Events published and consumed.",
+            ["event", "outcome"],
+            registry=self.registry,
+        )
+        self.cache = Counter(
+            "waddlebot_cache_reads",
+            "Reads of the cache, by the layer that answered.",
+            ["layer"],
+            registry=self.registry,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.duration.labels(method, route).observe(seconds)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,100 @@
+"""How often one caller may call: a fixed window, counted in Redis for all replicas.
+
+When Redis is gone each replica counts for itself: a chat bot that answers nobody is worse
+than one that allows a few requests too many for a minute. Serves "Rate Limiting".
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from quart import Response, g, request
+
+from flask_core.datamodels import Call
+from flask_core.errors import ApiError, DependencyUnavailable
+from flask_core.redisx import RedisX
+from flask_core.resources import resources
+
+P = ParamSpec("P")
+View = Callable[P, Awaitable[Response]]
+R = TypeVar("R")
+_COUNT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {n, redis.call('PTTL', KEYS[1])}
+"""
+MAX_LOCAL_KEYS = 10_000
+
+
+class Limiter:
+    """Counts hits of a key within a window."""
+
+    def __init__(self, redis: RedisX | None) -> None:
+        self.redis = redis
+        self._local: dict[str, tuple[int, float]] = {}
+
+    async def hit(self, key: str, window: int) -> tuple[int, float]:
+        """Count one more; returns the count and the seconds left of the window."""
+        if self.redis is not None:
+            try:
+                name = f"waddlebot:rate:{key}"
+                count, left = await self.redis.do(
+                    "EVAL", _COUNT, 1, name, window * 1000
+                )
+                return int(count), max(int(left), 0) / 1000
+            except DependencyUnavailable:
+                pass
+        return self._hit_local(key, window)
+
+    def _hit_local(self, key: str, window: int) -> tuple[int, float]:
+        """Count in this replica's memory."""
+        now = time.monotonic()
+        count, end = self._local.get(key, (0, 0.0))
+        if end <= now:
+            count, end = 0, now + window
+            if len(self._local) >= MAX_LOCAL_KEYS:
+                self._local.clear()
+        self._local[key] = (count + 1, end)
+        return count + 1, end - now
+
+
+def rate_limit(
+    max_requests: int = 100, window: int = 60
+) -> Callable[[View[P]], View[P]]:
+    """Refuse with 429 and Retry-After what is over the limit of this caller and route.
+
+    A caller is a key within a community, or an address where the route is public.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @functools.wraps(view)
+        async def limited(*args: P.args, **kwargs: P.kwargs) -> Response:
+            key = f"{request.method}:{request.url_rule}:{_caller()}"
+            count, left = await resources().limiter.hit(key, window)
+            headers = {
+                "X-RateLimit-Limit": str(max_requests),
+                "X-RateLimit-Remaining": str(max(max_requests - count, 0)),
+                "X-RateLimit-Reset": str(round(left)),
+            }
+            if count > max_requests:
+                wait = {"Retry-After": str(max(round(left), 1))}
+                message = f"more than {max_requests} requests in {window} seconds"
+                raise ApiError(429, "rate_limited", message, {**headers, **wait})
+            answer = await view(*args, **kwargs)
+            answer.headers.update(headers)
+            return answer
+
+        return limited
+
+    return decorate
+
+
+def _caller() -> str:
+    """Whom the limit is for."""
+    call: Call = g.call
+    if call.community_id is None:
+        return f"{call.principal.key_id}:{request.remote_addr}"
+    return f"{call.principal.key_id}:{call.community_id}"
