@@ -75,7 +75,8 @@ def fields(draw: Any, number: int, required: bool | None = None) -> dict[str, An
     if kind == "string":
         field |= draw(st.sampled_from([{}, {"max_length": 5000}, {"min_length": 1}]))
         if draw(st.booleans()):
-            choices = draw(st.lists(short_texts, min_size=1, max_size=3, unique=True))
+            some = short_texts.filter(bool)
+            choices = draw(st.lists(some, min_size=1, max_size=3, unique=True))
             field = {k: v for k, v in field.items() if not k.endswith("_length")}
             field |= {"choices": choices}
         elif not field["required"]:
@@ -88,7 +89,7 @@ def fields(draw: Any, number: int, required: bool | None = None) -> dict[str, An
 
 
 _COLUMNS: list[dict[str, Any]] = [
-    {"type": "string", "length": 40},
+    {"type": "string", "length": 40, "default": "x"},
     {"type": "text", "nullable": True},
     {"type": "integer", "default": 0, "minimum": 0},
     {"type": "bigint", "nullable": True},
@@ -314,7 +315,7 @@ def features(draw: Any, number: int, table: str | None) -> dict[str, Any]:
         }
         for n, route in enumerate(routes)
     ]
-    if table and draw(st.booleans()):
+    if table and number == 0 and draw(st.booleans()):
         feature["crud"] = [
             {"table": table, "path": f"{prefix}/rows", "filter": ["label"]}
         ]

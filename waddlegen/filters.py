@@ -86,9 +86,10 @@ def doc(text: str, indent: int = 0) -> str:
     lines: list[str] = []
     for paragraph in filter(None, paragraphs):
         escaped = paragraph.replace("\\", "\\\\").replace('"', '\\"')
-        lines += ["", *_wrap(escaped, LINE_LENGTH - indent - 3)]
+        lines += ["", *_wrap(escaped, LINE_LENGTH - indent - 6)]
     lines = lines[1:] or ["No description."]
-    if len(lines) == 1 and len(lines[0]) + indent + 6 <= LINE_LENGTH:
+    # black puts the quotes behind a single line, however long its one word is.
+    if len(lines) == 1:
         return lines[0] + (" " if lines[0].endswith('"') else "")
     joined = "\n".join(f"{margin}{line}" if line else "" for line in lines)
     return f"{joined.lstrip()}\n{margin}"

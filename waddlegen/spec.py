@@ -1073,7 +1073,7 @@ def _core_variables(spec: ModuleSpec) -> tuple[Variable, ...]:
         Variable("MODULE_NAME", spec.id, description="The module's id."),
         Variable("MODULE_VERSION", spec.version, description="The module's version."),
         Variable("MODULE_PORT", spec.port, description="Port it listens on."),
-        Variable("ROUTER_URL", "http://router:8000", description="The router."),
+        Variable("ROUTER_URL", "http://core-router:8000", description="The router."),
         Variable("ROUTER_API_KEY", None, True, description="Key for the router."),
         Variable(
             "API_KEY_SECRET", None, True, description="Hashes API keys; 32 characters."

@@ -30,6 +30,7 @@ app = create_app(
         ),
         postgres="required",
         redis="optional",
+        host="action-ai",
     ),
     blueprints=(chat.blueprint, providers.blueprint, configuration.blueprint),
     consumers=(

@@ -33,6 +33,7 @@ app = create_app(
         ),
         postgres="required",
         redis="required",
+        host="action-inventory",
     ),
     blueprints=(items.blueprint, checkouts.blueprint, log.blueprint),
     folder=Path(__file__).parent,

@@ -41,6 +41,7 @@ app = create_app(
         ),
         postgres="required",
         redis="required",
+        host="core-router",
     ),
     blueprints=(
         registry.blueprint,

@@ -365,8 +365,8 @@ class FindTranslationParams(Params):
 
 
 class RegisteredModule(Timestamped, Base):
-    """A module that has registered. Platform-wide: a module serves every community, and
-    what a community switches off stands in module_installations.
+    """A module that has registered. Platform-wide: a module serves every community,
+    and what a community switches off stands in module_installations.
     """
 
     __tablename__ = "services"
@@ -417,8 +417,9 @@ class RegisteredModule(Timestamped, Base):
 
 
 class Command(Timestamped, Base):
-    """Which action a command stands for. Platform-wide: the same word means the same in
-    every community; words of a community's own are aliases, another module's matter.
+    """Which action a command stands for. Platform-wide: the same word means the same
+    in every community; words of a community's own are aliases, another module's
+    matter.
     """
 
     __tablename__ = "commands"
@@ -469,8 +470,8 @@ class Command(Timestamped, Base):
 
 
 class ModuleInstallation(CommunityScoped, Timestamped, Base):
-    """Whether a community uses a module. Of one community each; a module without a row
-    is in use.
+    """Whether a community uses a module. Of one community each; a module without a
+    row is in use.
     """
 
     __tablename__ = "module_installations"

@@ -105,9 +105,7 @@ RIGHT = {
 def answer(body: Any, status: int = 400, **headers: str) -> Response:
     """An answer of a module."""
     given = {"X-Correlation-ID": "req_1", **headers}
-    return Response(
-        orjson.dumps(body), status, given, content_type="application/json"
-    )
+    return Response(orjson.dumps(body), status, given, content_type="application/json")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +121,9 @@ def answer(body: Any, status: int = 400, **headers: str) -> Response:
         ),
     ],
 )
-async def test_a_right_answer_passes(found: list[Operation], response: Response) -> None:
+async def test_a_right_answer_passes(
+    found: list[Operation], response: Response
+) -> None:
     """And its body comes back."""
     assert await check_answer(found[0], response)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    BindParameter,
     Column,
     Integer,
     MetaData,
@@ -36,7 +37,8 @@ from sqlalchemy.schema import DropTable
 from flask_core.context import all_communities, community_scope
 from flask_core.database import AsyncDAL
 from flask_core.errors import ApiError, IsolationError, NotFound
-from flask_core.isolation import IsolatedSession
+from flask_core.isolation import TABLES, IsolatedSession
+from flask_core.proof import BIND, prove
 from tests.flask_core.conftest import OURS, THEIRS
 from tests.flask_core.models import Item, Setting, Tag
 
@@ -110,7 +112,7 @@ READS: dict[str, Callable[[], Any]] = {
     ),
     "has": lambda: select(Tag.word).where(Tag.item.has(Item.name == "theirs")),
     "window": lambda: select(func.count(Item.id).over()).select_from(Item),
-    "distinct": lambda: select(Item.name).distinct(Item.name),
+    "distinct": lambda: select(Item.name).distinct(),
     "for update": lambda: select(Item.name).with_for_update(),
     "joined load": lambda: select(Item).options(joinedload(Item.tags)),
     "select in load": lambda: select(Item).options(selectinload(Item.tags)),
@@ -266,6 +268,9 @@ async def test_a_change_leaves_other_communities_alone(
         (update(Item), [{"id": 1, "stock": 9}]),
         (update(Item), {"community_id": THEIRS}),
         (update(Item).where(Item.id > bindparam("low")), {"low": 0, "community_id": 2}),
+        (update(Item).values(stock=9), {"community_id": THEIRS}),
+        (update(Item).values(stock=9).where(Item.id > 0), {"community_id": THEIRS}),
+        (update(Item).values(stock=9), [{"id": 1}]),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -347,7 +352,9 @@ async def test_a_new_row_is_stamped(both: AsyncDAL) -> None:
     )
 
 
-@pytest.mark.parametrize("how", ["change", "delete", "add to a relationship", "merge"])
+@pytest.mark.parametrize(
+    "how", ["change", "claim", "delete", "add to a relationship", "merge"]
+)
 async def test_a_row_of_another_community_cannot_be_brought_in(
     both: AsyncDAL, how: str
 ) -> None:
@@ -359,6 +366,9 @@ async def test_a_row_of_another_community_cannot_be_brought_in(
             if how == "change":
                 session.add(theirs)
                 theirs.stock = 9
+            elif how == "claim":
+                session.add(theirs)
+                theirs.community_id = OURS
             elif how == "delete":
                 await session.delete(theirs)
             elif how == "add to a relationship":
@@ -468,6 +478,17 @@ async def test_one_compiled_statement_serves_every_community(both: AsyncDAL) -> 
             found.append([row.name for row in await both.query(Item)])
 
     assert [["ours"], ["theirs"], ["ours"], []] == found
+
+
+def test_an_outer_join_does_not_hold_its_left_side() -> None:
+    """PostgreSQL returns the left rows whatever the condition says."""
+    owner: BindParameter[int] = bindparam(BIND, 1)
+    both_held = and_(Tag.community_id == owner, Item.community_id == owner)
+    joined = select(Tag.word).outerjoin(Item, both_held)
+
+    assert prove(joined.where(Tag.community_id == owner), TABLES)
+    with pytest.raises(IsolationError, match="t_tags"):
+        prove(joined, TABLES)
 
 
 async def test_the_filter_alone_would_leak_and_the_proof_notices(

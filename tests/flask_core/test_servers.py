@@ -22,7 +22,6 @@ from flask_core.testing.servers import Postgres, Redis, ServerError
 
 COMMAND = [sys.executable, "-m", "flask_core.testing.servers"]
 LIBS = Path(supervised.__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(LIBS)}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def started(*words: str) -> "tuple[subprocess.Popen[str], dict[str, str]]":
     """The command, running, and the line it printed."""
     process = subprocess.Popen(
         [*COMMAND, *words],
-        env=ENVIRONMENT,
+        env={**os.environ, "PYTHONPATH": str(LIBS)},
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -105,17 +104,26 @@ def test_redis_wants_its_password(redis: Redis) -> None:
     assert not redis_server.answers(f"redis://{host}:{port}/0")
 
 
-def test_stopping_leaves_nothing() -> None:
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder for the servers' files, which the user nobody can enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
+
+
+def test_stopping_leaves_nothing(place: Path) -> None:
     """No process listens and no folder stays."""
     postgres, redis = Postgres().start(), Redis().start()
-    folders = set(Path(tempfile.gettempdir()).glob("waddle-server-*"))
+    folders = list(place.iterdir())
 
     postgres.stop()
     redis.stop()
 
-    left = set(Path(tempfile.gettempdir()).glob("waddle-server-*"))
     assert not listens(postgres.url) and not listens(redis.url)
-    assert 2 == len(folders - left)
+    assert 2 == len(folders) and [] == list(place.iterdir())
 
 
 def test_the_command_prints_one_line_and_stops_with_its_input() -> None:
@@ -130,9 +138,8 @@ def test_the_command_prints_one_line_and_stops_with_its_input() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_no_server_outlives_the_command(how: signal.Signals) -> None:
+def test_no_server_outlives_the_command(how: signal.Signals, place: Path) -> None:
     """Not even when it is killed without a chance to clean up."""
-    before = set(Path("/tmp").glob("waddle-server-*"))
     process, addresses = started()
     assert {"database_url", "redis_url"} == set(addresses)
 
@@ -143,7 +150,7 @@ def test_no_server_outlives_the_command(how: signal.Signals) -> None:
 
     assert not any(listens(url) for url in addresses.values())
     deadline = time.monotonic() + 10
-    while set(Path("/tmp").glob("waddle-server-*")) - before:
+    while list(place.iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

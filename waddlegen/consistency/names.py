@@ -19,8 +19,9 @@ _IN_HANDLERS = frozenset(
 )
 # Names that the generated main.py imports or binds beside the features.
 _IN_MAIN = frozenset(
-    "app asyncio blueprint blueprints config create_app flask_core handlers logging "
-    "main models os services settings sys utils".split()
+    "announce app asyncio blueprint blueprints config containing create_app "
+    "credentials flask_core handlers logging main models os services settings sys "
+    "utils".split()
 )
 # Names that generated models, handlers and services import.
 _CLASSES = frozenset(

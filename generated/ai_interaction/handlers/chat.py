@@ -56,8 +56,8 @@ async def chat_alias() -> Response:
 @time_limit(seconds=35)
 @audited("complete_chat")
 async def complete_chat() -> Response:
-    """Continue a conversation the caller keeps, in the form of OpenAI's API; nothing is
-    stored.
+    """Continue a conversation the caller keeps, in the form of OpenAI's API; nothing
+    is stored.
     """
     call, params = await read_body(CompleteChatParams)
     result = await service().complete_chat(call, params)
@@ -65,7 +65,7 @@ async def complete_chat() -> Response:
 
 
 async def on_event_inbound(event: Event) -> None:
-    """Thanks whoever follows, subscribes or donates, and answers chat messages that end
-    with a question mark.
+    """Thanks whoever follows, subscribes or donates, and answers chat messages that
+    end with a question mark.
     """
     await service().on_event_inbound(event)

@@ -28,8 +28,8 @@ def service() -> ConfigurationService:
 @time_limit(seconds=10)
 @audited("set_config")
 async def set_config() -> Response:
-    """Choose provider, model and manner for this community. Another provider needs its
-    model named as well.
+    """Choose provider, model and manner for this community. Another provider needs
+    its model named as well.
     """
     call, params = await read_action(SetConfigParams)
     result = await service().set_config(call, params)

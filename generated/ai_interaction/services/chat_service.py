@@ -31,6 +31,7 @@ class ChatService:
     """Business logic of the feature chat."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def chat(self, call: Call, params: ChatParams) -> Result:

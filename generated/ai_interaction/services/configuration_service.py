@@ -33,6 +33,7 @@ class ConfigurationService:
     """Business logic of the feature configuration."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def set_config(self, call: Call, params: SetConfigParams) -> Result:

@@ -60,6 +60,7 @@ class Ollama:
     """A server of Ollama's, by its own API and without streaming."""
 
     def __init__(self, http: HttpClient, keep_alive: str) -> None:
+        """Keep the client, and how long a model shall stay in memory."""
         self.http = http
         self.keep_alive = keep_alive
 
@@ -102,6 +103,7 @@ class OpenAI:
     """A server with OpenAI's API; the client sends the key, if there is one."""
 
     def __init__(self, http: HttpClient) -> None:
+        """Keep the client."""
         self.http = http
 
     async def ask(self, question: Question) -> Answer:

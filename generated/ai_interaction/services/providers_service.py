@@ -15,6 +15,7 @@ class ProvidersService:
     """Business logic of the feature providers."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def test_provider(self, call: Call, params: TestProviderParams) -> Result:

@@ -93,6 +93,7 @@ async def listening(resources: Resources) -> AsyncIterator[Any]:
         await listener.subscribe(channel("ai.response_generated"))
 
         async def heard() -> Any:
+            """The next answer that is published."""
             async with asyncio.timeout(5):
                 while True:
                     message = await listener.get_message(
@@ -429,6 +430,30 @@ async def test_only_questions_in_chat_are_answered(
 
     assert answered == bool(models.requests)
     assert answered == bool(await db.query(ConversationMessage))
+
+
+async def test_without_redis_a_chat_is_still_answered(
+    client: Any, headers: Any, models: StubServer, redis_down: object
+) -> None:
+    """Only the event about it is lost."""
+    response = await client.post(
+        "/api/v1/ai/chat", json=said("Hello AI"), headers=await headers(role="action")
+    )
+
+    assert 200 == response.status_code
+    assert "Hello!" == (await response.get_json())["response"]
+
+
+async def test_without_postgresql_a_chat_is_a_503(
+    client: Any, models: StubServer, postgres_down: object
+) -> None:
+    """Nobody could say who calls, or what the community chose."""
+    caller = {"X-API-Key": "x" * 40, "X-Community-ID": "1"}
+
+    response = await client.post("/api/v1/ai/chat", json=said("Hi"), headers=caller)
+
+    assert 503 == response.status_code
+    assert [] == models.requests
 
 
 async def test_an_event_of_no_community_is_ignored(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask_core.testing.rows import OTHER_COMMUNITY
 
-from models import InventoryCheckout
+from models import InventoryCheckout, InventoryItem
 from services.checkouts_service import CheckoutsService
 
 
@@ -14,6 +14,30 @@ def test_the_service_works_with_the_running_module(resources: Any) -> None:
     service = CheckoutsService(resources)
 
     assert service.resources is resources
+
+
+async def test_checkout_is_refused(
+    client: Any,
+    db: Any,
+    headers: Any,
+    rows: Any,
+) -> None:
+    """409 when available_quantity would fall too low; then nothing is kept."""
+    short = await rows(InventoryItem, available_quantity=0)
+    body: dict[str, Any] = {
+        "user_id": "discord:123456",
+        "params": {"item_id": 1, "user_id": "discord:123456"},
+    }
+    body["params"]["item_id"] = short.id
+    response = await client.open(
+        "/api/v1/action/checkout",
+        method="POST",
+        headers=await headers(),
+        json=body,
+    )
+
+    assert response.status_code == 409, await response.get_json()
+    assert await db.query(InventoryCheckout) == []
 
 
 async def test_list_inventory_checkouts_pages_through_its_community(

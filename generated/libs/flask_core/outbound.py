@@ -120,7 +120,7 @@ class HttpClient:
                 headers=sent,
                 allow_redirects=False,
             ) as answer:
-                body = await answer.content.read(MAX_ANSWER_BYTES)
+                body = await _read(answer.content)
                 if answer.status >= 500:
                     raise DependencyUnavailable(self.api.id)
                 return answer.status, body
@@ -139,6 +139,16 @@ class HttpClient:
         """Close the session."""
         if self._session is not None:
             await self._session.close()
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """The whole body, in however many pieces it comes; too long a one is a failure."""
+    body = bytearray()
+    async for piece in content.iter_any():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise aiohttp.ClientPayloadError("the answer is too long")
+    return bytes(body)
 
 
 def _query(value: Any) -> str:

@@ -174,10 +174,6 @@ class ProvingCompiler(_Compiler):  # type: ignore[misc]
         """Refuse raw SQL: nobody can tell which rows it reaches."""
         raise _raw_sql()
 
-    def visit_textual_select(self, *args: Any, **kwargs: Any) -> str:
-        """Refuse raw SQL."""
-        raise _raw_sql()
-
     def get_statement_hint_text(self, hint_texts: Any) -> str:
         """Refuse hints: they are raw SQL."""
         raise _raw_sql()

@@ -30,7 +30,8 @@ def service() -> RegistryService:
 @audited("register")
 async def register() -> Response:
     """Register a module at its start. Registering again is harmless and brings the
-    entry up to date. The key that modules hold as ROUTER_API_KEY has the role core.
+    entry up to date. The key that modules hold as ROUTER_API_KEY has the role
+    core.
     """
     call, params = await read_body(RegisterParams)
     result = await service().register(call, params)

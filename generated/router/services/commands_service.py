@@ -38,6 +38,7 @@ class CommandsService:
     """Business logic of the feature commands."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def list_commands(self, call: Call, params: ListCommandsParams) -> Result:
@@ -86,6 +87,7 @@ class CommandsService:
         """The command a word stands for, or None; remembered for a while."""
 
         async def load() -> bytes:
+            """What the table says."""
             row = await self.resources.db.get(Command, command=word, is_enabled=True)
             return orjson.dumps(None if row is None else asdict(_known(row)))
 

@@ -45,6 +45,7 @@ class DispatchService:
     """Business logic of the feature dispatch."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def dispatch_event(self, call: Call, params: DispatchEventParams) -> Result:
@@ -86,6 +87,7 @@ class DispatchService:
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(event: RouteEventParams) -> dict[str, object]:
+            """Deal with one event when it is its turn."""
             async with turn:
                 try:
                     return await self._dispatch(event)

@@ -14,6 +14,7 @@ class InstallationsService:
     """Business logic of the feature installations."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def toggle_module(self, call: Call, params: ToggleModuleParams) -> Result:

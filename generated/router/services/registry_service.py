@@ -30,6 +30,7 @@ class RegistryService:
     """Business logic of the feature registry."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def register(self, call: Call, params: RegisterParams) -> Result:
@@ -83,6 +84,7 @@ class RegistryService:
         turn = asyncio.Semaphore(CHECKED_AT_ONCE)
 
         async def check(module: RegisteredModule) -> None:
+            """Look at one module when it is its turn."""
             async with turn:
                 await self._check(module)
 

@@ -17,6 +17,7 @@ class ResponsesService:
     """Business logic of the feature responses."""
 
     def __init__(self, resources: Resources) -> None:
+        """Keep what the module works with."""
         self.resources = resources
 
     async def submit_response(self, call: Call, params: SubmitResponseParams) -> Result:

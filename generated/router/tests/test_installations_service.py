@@ -25,6 +25,7 @@ async def uses(resources: Resources, rows: Any) -> Any:
     await rows(RegisteredModule, name="ai-interaction")
 
     async def ask(community: int) -> bool:
+        """Ask for one community."""
         with community_scope(community):
             return await InstallationsService(resources).uses("ai-interaction")
 

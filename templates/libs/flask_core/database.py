@@ -277,6 +277,8 @@ class AsyncDAL:
                 pool_timeout=COMMAND_SECONDS,
                 pool_recycle=RECYCLE_SECONDS,
                 pool_pre_ping=True,
+                # A log shows the statement, never the values that were bound to it.
+                hide_parameters=True,
                 connect_args={
                     "timeout": CONNECT_SECONDS,
                     "command_timeout": COMMAND_SECONDS,

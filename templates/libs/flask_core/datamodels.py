@@ -25,6 +25,7 @@ class ModuleConfig:
     endpoints: tuple[str, ...] = ()
     postgres: Need = "required"
     redis: Need = "required"
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,15 @@ LONGEST_PAUSE = 30.0
 
 def payload(config: ModuleConfig, settings: ModuleSettings) -> dict[str, object]:
     """What the router is told; serves "Module Registration" of the standard."""
-    return {
+    body: dict[str, object] = {
         "module_id": config.module_id,
         "module_version": settings.module_version,
         "endpoints": list(config.endpoints),
         "health_check": "/health",
         "port": settings.module_port,
     }
+    # Not in the standard, but without it a router can only guess the DNS name.
+    return {**body, "host": config.host} if config.host else body
 
 
 async def register_forever(

@@ -72,7 +72,8 @@ class Operation:
     def body(self) -> dict[str, Any] | None:
         """A right body, or None where there is none."""
         body = self.described.get("requestBody", {}).get("content", {})
-        return copy.deepcopy(body.get("application/json", {}).get("example"))
+        example: dict[str, Any] | None = body.get("application/json", {}).get("example")
+        return copy.deepcopy(example)
 
     @property
     def url(self) -> str:

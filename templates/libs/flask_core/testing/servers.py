@@ -9,6 +9,8 @@ name servers to use instead.
 import argparse
 import contextlib
 import json
+import os
+import select
 import signal
 import sys
 
@@ -39,8 +41,20 @@ def main(words: list[str] | None = None) -> int:
             return 1
         print(json.dumps(addresses), flush=True)
         with contextlib.suppress(KeyboardInterrupt):
-            sys.stdin.buffer.read()
+            wait_for_end(sys.stdin.fileno())
     return 0
+
+
+def wait_for_end(descriptor: int) -> None:
+    """Return when the other side closes a pipe.
+
+    Looks up twice a second: a signal that comes just before a blocking read would
+    otherwise not be heard until the read returns.
+    """
+    while True:
+        ready, _, _ = select.select([descriptor], [], [], 0.5)
+        if ready and not os.read(descriptor, 4096):
+            return
 
 
 if __name__ == "__main__":
