@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench
+.PHONY: demo test bench generated
 
 demo: $(VENV)/.installed
 	mkdir -p demo/module_specs
@@ -17,6 +17,11 @@ test: $(VENV)/.tested
 
 bench: $(VENV)/.tested
 	$(BIN)/python -m benchmarks
+
+# After a change of the specs' own services: seeded files are written anew as well.
+generated: $(VENV)/.installed
+	rm -rf generated
+	$(BIN)/waddlegen update --all
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

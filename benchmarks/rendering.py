@@ -84,7 +84,7 @@ def cookiecutter_template(root: Path) -> Path:
     context = module_context(spec, seeds)
     tree = TemplateTree(TEMPLATES)
     renderer = Renderer(tree)
-    target = root / "{{ cookiecutter.module.package }}"
+    target = root / "{{ cookiecutter._module.package }}"
     for source, text in tree.files.items():
         if renderer.excluded(source):
             _write(root / "templates" / source, text)
@@ -93,10 +93,10 @@ def cookiecutter_template(root: Path) -> Path:
             names = {key: value for key, value in scope.items() if key != "module"}
             sets = "".join(f"{{% set {k} = {v!r} %}}" for k, v in names.items())
             _write(
-                target / path, f"{{% set module = cookiecutter.module %}}{sets}{text}"
+                target / path, f"{{% set module = cookiecutter._module %}}{sets}{text}"
             )
     settings = {
-        "module": context["module"],
+        "_module": context["module"],
         "_extensions": ["waddlegen.filters.Filters"],
         "_jinja2_env_vars": {"trim_blocks": True, "lstrip_blocks": True},
     }

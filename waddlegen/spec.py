@@ -879,6 +879,11 @@ class SloSpec(Part):
         return round(min(6 * self.error_budget, 0.99), 6)
 
     @property
+    def latency_share(self) -> float:
+        """Share of requests that are fast."""
+        return round(self.latency_percent / 100, 6)
+
+    @property
     def latency_bucket(self) -> str:
         """The histogram's bucket that is at least the promised latency, in seconds."""
         seconds = self.latency_ms / 1000
@@ -935,6 +940,11 @@ class DeploymentSpec(Part):
     drain_seconds: int = Field(
         25, ge=1, le=600, description="Time requests in flight get at a stop."
     )
+
+    @property
+    def grace_seconds(self) -> int:
+        """Time Kubernetes gives a replica to stop: the drain, and its delay with a reserve."""
+        return self.drain_seconds + 15
 
 
 class ModuleSpec(Part):
