@@ -252,7 +252,15 @@ def _joined(lines: list[str]) -> tuple[int, str] | None:
     if _CLOSING[opening["bracket"]] != last[indent] or not _are_elements(elements):
         return None
     text = _one_line(lines[start], elements, last[indent:])
-    return (start, text) if len(text) <= LINE_LENGTH else None
+    return (start, text) if _widest(text) <= LINE_LENGTH else None
+
+
+def _widest(text: str) -> int:
+    """The most columns black may count for a line: some characters take two.
+
+    A bracket that is left exploded is never wrong, so a guess on this side is safe.
+    """
+    return len(text) + (0 if text.isascii() else sum(c > "\x7f" for c in text))
 
 
 def _are_elements(elements: list[str]) -> bool:
