@@ -30,6 +30,11 @@ def py(value: object) -> str:
     return repr(value)
 
 
+def py_ascii(text: str) -> str:
+    """A Python literal of plain characters, whose width nobody has to guess."""
+    return py(text).encode("ascii", "backslashreplace").decode()
+
+
 def py_tree(value: object, indent: int = 0) -> str:
     """A Python literal with every bracket exploded; `python` closes those that fit."""
     margin = " " * (indent + 4)
@@ -337,6 +342,7 @@ class Filters(Extension):
         super().__init__(environment)
         filters: dict[str, Any] = {
             "py": py,
+            "py_ascii": py_ascii,
             "py_tree": py_tree,
             "doc": doc,
             "one_line": one_line,

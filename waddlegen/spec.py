@@ -1041,6 +1041,7 @@ class ModuleSpec(Part):
         return (
             *_core_variables(self),
             *(_POSTGRES if self.uses_postgres else ()),
+            *((_row_level_security(self),) if self.uses_postgres else ()),
             *(_REDIS if self.uses_redis else ()),
             *(_ENCRYPTION if self.uses_encryption else ()),
             *(each for call in self.calls for each in _call_variables(call)),
@@ -1124,9 +1125,6 @@ _POSTGRES = (
     Variable("DB_USER", "waddlebot", description="Its user."),
     Variable("DB_PASSWORD", None, True, description="That user's password."),
     Variable("DB_POOL_SIZE", 3, description="Connections a replica keeps."),
-    Variable(
-        "DB_RLS", False, description="Whether PostgreSQL filters by community too."
-    ),
 )
 _REDIS = (
     Variable("REDIS_HOST", "redis.default.svc.cluster.local", description="Redis."),
@@ -1138,6 +1136,15 @@ _ENCRYPTION = (
         "ENCRYPTION_KEY", None, True, description="Encrypts columns; 32 characters."
     ),
 )
+
+
+def _row_level_security(spec: ModuleSpec) -> Variable:
+    """Whether the second wall beneath the data layer is switched on."""
+    return Variable(
+        "DB_RLS",
+        spec.deployment.row_level_security,
+        description="Whether PostgreSQL filters by community too.",
+    )
 
 
 def _call_variables(call: ModuleCallSpec) -> tuple[Variable, Variable]:

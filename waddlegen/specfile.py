@@ -208,7 +208,7 @@ class _Reading:
         """Turn pydantic's errors into problems, one for each place."""
         places: dict[tuple[Loc, str | None], _Place] = {}
         grouped: dict[tuple[Loc, str | None], list[ErrorDetails]] = {}
-        for error in errors:
+        for error in filter(lambda error: not _is_echo(error, errors), errors):
             place = _find(self.root, error["loc"])
             places[place.loc, place.key] = place
             grouped.setdefault((place.loc, place.key), []).append(error)
@@ -240,6 +240,15 @@ class _Reading:
         self.problems.append(
             SpecProblem(self.name, line, column, field, message, hint, source)
         )
+
+
+def _is_echo(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is only called too short because an item of it was refused."""
+    loc = error["loc"]
+    return error["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc)
+        for other in errors
+    )
 
 
 def _unknown(
@@ -279,13 +288,15 @@ def _find(root: Node, loc: Sequence[str | int]) -> _Place:
             expected = _tagged(expected, step)
             continue
         part, inner = _inside(expected, step)
-        if inner is _LEAF:
-            break
         below = _child(node, step)
+        if inner is _LEAF and below is None:
+            break
         seen.append(step)
         if below is None:
             return _Place(node, node.line, node.column, tuple(seen), part)
         node, expected = below, inner
+        if inner is _LEAF:
+            break
     if node.key_at and inner_is_unknown(part, seen):
         line, column = node.key_at
         return _Place(node, line, column, tuple(seen), part)

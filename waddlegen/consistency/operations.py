@@ -54,7 +54,8 @@ _FITS = {
 def check(facts: Facts) -> Iterator[Issue]:
     """Every issue of operations."""
     for site in facts.sites():
-        loc = (*site.loc, "operation")
+        # pydantic puts the kind of a tagged part into a loc, and so do we.
+        loc = (*site.loc, "operation", site.endpoint.operation.do)
         match site.endpoint.operation:
             case (
                 CreateOperation()
@@ -130,14 +131,12 @@ def _on_table(
         case ListOperation():
             yield from _where(site, operation.where, table, (*loc, "where"), False)
             yield from _where(site, operation.search, table, (*loc, "search"), False)
-            yield from _list(site, operation, table, loc)
+            yield from _list(operation, table, loc)
         case _:
             yield from _where(site, operation.where, table, (*loc, "where"), True)
 
 
-def _list(
-    site: Site, operation: ListOperation, table: TableSpec, loc: Loc
-) -> Iterator[Issue]:
+def _list(operation: ListOperation, table: TableSpec, loc: Loc) -> Iterator[Issue]:
     """A list's order, search and added parameters."""
     columns = all_columns(table)
     order = operation.order_by.removeprefix("-")
@@ -158,14 +157,6 @@ def _list(
             ColumnType.TEXT,
         ):
             yield (*loc, "search", column), f"{column} is not a text; use `where`"
-    for index, param in enumerate(site.endpoint.params):
-        if param.name in ("limit", "after"):
-            yield (
-                *site.loc,
-                "params",
-                index,
-                "name",
-            ), f'"{param.name}" is added by itself; leave it out'
 
 
 def _where(

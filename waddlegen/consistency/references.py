@@ -12,11 +12,17 @@ from waddlegen.spec import (
     WebhookSpec,
 )
 
+# Read by some module, so that one name never means two things in the fleet.
+_ALWAYS = frozenset(
+    "DATABASE_URL DB_HOST DB_NAME DB_PASSWORD DB_POOL_SIZE DB_PORT DB_RLS DB_USER"
+    " ENCRYPTION_KEY REDIS_HOST REDIS_PASSWORD REDIS_PORT".split()
+)
 _PUBLIC_KEYS = (Verifier.DISCORD_INTERACTIONS, Verifier.KICK_RSA)
 
 
 def check(facts: Facts) -> Iterator[Issue]:
     """Every issue of references."""
+    yield from _taken(facts)
     for index, api in enumerate(facts.spec.external_apis):
         yield from _api(facts, api, ("external_apis", index))
     for loc, feature in facts.features():
@@ -29,6 +35,15 @@ def check(facts: Facts) -> Iterator[Issue]:
     for site in facts.sites():
         if site.endpoint.emits:
             yield from facts.event((*site.loc, "emits"), site.endpoint.emits)
+
+
+def _taken(facts: Facts) -> Iterator[Issue]:
+    """Variables that the platform, or a call of another module, reads already."""
+    given = [each.name for each in facts.spec.environment]
+    for index, variable in enumerate(facts.spec.config):
+        if variable.name in _ALWAYS or given.count(variable.name) > 1:
+            loc = ("config", index, "name")
+            yield loc, f'"{variable.name}" is read already; leave it out, or rename yours'
 
 
 def _api(facts: Facts, api: ExternalApiSpec, loc: Loc) -> Iterator[Issue]:
