@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helpers import ROOT
+from tests.helpers import ROOT, build_tree
 from waddlegen import environment, fleet
 from waddlegen.context import module_context
 from waddlegen.project import Project
 
 PROJECT = Project(ROOT)
 FLEET = ROOT / "generated"
+EVERYTHING = ROOT / "tests" / "specs" / "valid" / "everything.yaml"
 PACKAGES = [module_id.replace("-", "_") for module_id in PROJECT.module_ids()]
 
 pytestmark = pytest.mark.xdist_group("generated")
@@ -57,23 +58,64 @@ def test_a_module_passes_the_linters_of_the_standard(
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_module_passes_its_own_tests(package: str) -> None:
     """In an environment made from its own requirements, on real servers."""
-    folder = FLEET / package
+    run_own_tests(FLEET / package)
+
+
+def run_own_tests(folder: Path) -> None:
+    """Run a module's pytest suite as its README says; nothing may be skipped."""
     python = environment.python_for(folder / "requirements-dev.txt")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST", "PYTHONPATH"))
+    }
 
     done = subprocess.run(
         [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=folder,
-        env={
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("PYTEST", "PYTHONPATH"))
-        },
+        env=kept,
         capture_output=True,
         text=True,
     )
 
     assert 0 == done.returncode, done.stdout[-8000:] + done.stderr[-2000:]
     assert re.search(r"\d+ passed", done.stdout) and "skipped" not in done.stdout
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A module that uses the whole language, rendered beside a library of its own."""
+    root = tmp_path_factory.mktemp("everything")
+    build_tree(root, {"module_specs/everything.yaml": EVERYTHING.read_text("utf-8")})
+    words = [sys.executable, "-m", "waddlegen", "-C", str(root), "new", "everything"]
+    subprocess.run(words, check=True, capture_output=True)
+    return root / "generated" / "everything"
+
+
+def test_a_module_that_uses_the_whole_language_is_clean(everything: Path) -> None:
+    """black, flake8 and mypy --strict find nothing in it."""
+    for words in (
+        ("black", "--check", "."),
+        ("flake8", "."),
+        ("mypy", "--strict", "."),
+    ):
+        libs = str(everything.parent / "libs")
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=everything,
+            env={**os.environ, "PYTHONPATH": libs},
+            capture_output=True,
+            text=True,
+        )
+
+        assert 0 == done.returncode, done.stdout
+
+
+def test_a_module_that_uses_the_whole_language_passes_its_tests(
+    everything: Path,
+) -> None:
+    """Every operation, webhook and shorthand works in what is rendered of it."""
+    run_own_tests(everything)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def apply_folder(folder: Path, plan: Plan, lock: str | None) -> None:
         _link_tree(folder, staged)
         _write(staged, plan.writes)
         if lock is not None:
+            (staged / ".waddlegen").mkdir(exist_ok=True)
             _write_new(staged / ".waddlegen" / "lock.json", lock)
         if folder.exists():
             exchange.exchange(staged, folder)
@@ -147,22 +148,29 @@ def _link(source: Path, target: Path) -> None:
 
 def _write(staged: Path, changes: Iterable[Change]) -> None:
     """Put the changes into the staged folder."""
+    folders: set[Path] = set()
     for change in changes:
         path = staged / change.path
         if change.action is Action.DELETE:
             path.unlink(missing_ok=True)
             _remove_empty_parents(path, staged)
-        elif change.wanted is not None:
+            continue
+        if path.parent not in folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folders.add(path.parent)
+        if change.wanted is not None:
             _write_new(path, change.wanted)
 
 
 def _write_new(path: Path, text: str) -> None:
     """Write a file of the staged folder; a link to the user's file is cut first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode if path.exists() else None
-    path.unlink(missing_ok=True)
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
+    mode = None
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        path.unlink()
+    data = text.encode("utf-8", "surrogateescape")
+    with open(path, "wb", buffering=0) as file:
+        file.write(data)
     if mode is not None:
         path.chmod(mode)
 

@@ -38,33 +38,45 @@ def _find_keys(kind: type) -> Iterator[str]:
                 yield key
 
 
-def plain(value: object) -> Any:
-    """Turn a value of the spec into dicts, lists, texts and numbers."""
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+Memo = dict[int, Any]
+
+
+def plain(value: object, memo: Memo) -> Any:
+    """Turn a value of the spec into dicts, lists, texts and numbers.
+
+    `memo` remembers parts by identity: a table stands in many endpoints, and is turned
+    once. The parts have to outlive it.
+    """
+    if type(value) in _PLAIN:  # most values are, and a `match` on them costs the most
+        return value
+    if id(value) in memo:
+        return memo[id(value)]
     match value:
         case Enum():
             return value.value
-        case FieldSpec():
-            return {**_mapping(value), "example": plain(example(value))}
-        case Endpoint():
-            feature = {"id": value.feature.id, "class_name": value.feature.class_name}
-            rest = {
-                key: plain(getattr(value, key))
-                for key in _keys(Endpoint)
-                if key not in ("feature", "tables")
-            }
-            return {"feature": feature, **rest}
-        case BaseModel():
-            return _mapping(value)
-        case Mapping():
-            return {key: plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [plain(item) for item in value]
-    return _mapping(value) if is_dataclass(value) else value
+            return [plain(item, memo) for item in value]
+        case Mapping():
+            return {key: plain(item, memo) for key, item in value.items()}
+        case BaseModel() | Endpoint():
+            memo[id(value)] = _mapping(value, memo)
+            return memo[id(value)]
+    return _mapping(value, memo) if is_dataclass(value) else value
 
 
-def _mapping(value: object) -> dict[str, Any]:
-    """The fields and properties of one value."""
-    return {key: plain(getattr(value, key)) for key in _keys(type(value))}
+def _mapping(value: object, memo: Memo) -> dict[str, Any]:
+    """The fields and properties of one value, and what templates ask beyond them."""
+    keys = _keys(type(value))
+    match value:
+        case Endpoint(feature=feature):
+            keys = tuple(key for key in keys if key not in ("feature", "tables"))
+            more = {"feature": {"id": feature.id, "class_name": feature.class_name}}
+        case FieldSpec():
+            more = {"example": plain(example(value), memo)}
+        case _:
+            more = {}
+    return {key: plain(getattr(value, key), memo) for key in keys} | more
 
 
 def module_context(
@@ -76,8 +88,10 @@ def module_context(
     takes the place of the one the template would make.
     """
     seeds = seeds or {}
-    module = plain(spec)
-    every = [plain(endpoint) for endpoint in endpoints(spec)]
+    memo: Memo = {}
+    made = endpoints(spec)
+    module = plain(spec, memo)
+    every = [plain(endpoint, memo) for endpoint in made]
     for feature in module["features"]:
         feature["endpoints"] = [e for e in every if e["feature"]["id"] == feature["id"]]
     module["endpoints"] = every

@@ -52,8 +52,15 @@ def py_tree(value: object, indent: int = 0) -> str:
 
 def _python_text(text: str) -> str:
     """Quote a text: double quotes unless single ones need fewer backslashes."""
+    if _is_simple(text):
+        return f'"{text}"'
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join(_python_character(c, quote) for c in text) + quote
+
+
+def _is_simple(text: str) -> bool:
+    """Whether a text can stand between double quotes as it is."""
+    return text.isprintable() and '"' not in text and "\\" not in text
 
 
 def _python_character(character: str, quote: str) -> str:
@@ -77,6 +84,8 @@ def _unicode_escape(character: str) -> str:
 def one_line(text: str) -> str:
     """The words of a text on one line, with nothing invisible left in it."""
     words = " ".join(text.split())
+    if words.isprintable():
+        return words
     return "".join(c if c.isprintable() else _unicode_escape(c) for c in words)
 
 
@@ -131,6 +140,8 @@ def yaml(value: object) -> str:
 
 def yaml_text(text: str) -> str:
     """A YAML text that is always in quotes, so that a number stays a text."""
+    if _is_simple(text):
+        return f'"{text}"'
     return '"' + "".join(_yaml_character(c) for c in text) + '"'
 
 

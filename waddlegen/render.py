@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError
+from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError
+from jinja2.environment import TemplateExpression
 
 from waddlegen.errors import UsageError
 from waddlegen.filters import Filters
@@ -29,6 +30,8 @@ class Renderer:
 
     def __init__(self, tree: TemplateTree) -> None:
         self.tree = tree
+        self._pieces: dict[str, Template] = {}
+        self._expressions: dict[str, TemplateExpression] = {}
 
     @cached_property
     def environment(self) -> Environment:
@@ -78,21 +81,31 @@ class Renderer:
         if found is None:
             yield from self._named(path, context)
             return
-        each = self.environment.compile_expression(found["each"])(**context)
+        each = self._expression(found["each"])(**context)
         head, tail = path[: found.start()], path[found.end() :]
         for value in each or ():
             scope = {**context, found["name"]: value}
-            body = self.environment.from_string(found["body"]).render(scope)
+            body = self._piece(found["body"]).render(scope)
             if body:
                 yield from self.paths(f"{head}{body}{tail}", scope)
+
+    def _piece(self, text: str) -> Template:
+        """A piece of a path, compiled once."""
+        if text not in self._pieces:
+            self._pieces[text] = self.environment.from_string(text)
+        return self._pieces[text]
+
+    def _expression(self, text: str) -> TemplateExpression:
+        """What a path is looped over, compiled once."""
+        if text not in self._expressions:
+            self._expressions[text] = self.environment.compile_expression(text)
+        return self._expressions[text]
 
     def _named(
         self, path: str, context: Mapping[str, Any]
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The path itself, unless one of its parts renders to nothing."""
-        parts = [
-            self.environment.from_string(p).render(context) for p in path.split("/")
-        ]
+        parts = [self._piece(p).render(context) for p in path.split("/")]
         if all(parts):
             yield "/".join(parts), context
 
