@@ -15,7 +15,7 @@ CHECKS = sorted((PACKAGE / "consistency").glob("*.py"))
 
 # A file imports only from the rows above its own.
 LAYERS = [
-    "__init__ errors names filters exchange bundled tree".split(),
+    "__init__ errors names filters exchange bundled tree cache".split(),
     "spec lock project".split(),
     "endpoint wording disk yamlnodes".split(),
     "consistency context templates plan environment".split(),

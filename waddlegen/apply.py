@@ -164,15 +164,16 @@ def _write(staged: Path, changes: Iterable[Change]) -> None:
 
 def _write_new(path: Path, text: str) -> None:
     """Write a file of the staged folder; a link to the user's file is cut first."""
-    mode = None
-    with contextlib.suppress(FileNotFoundError):
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        file = open(path, "xb", buffering=0)
+    except FileExistsError:
         mode = path.stat().st_mode
         path.unlink()
-    data = text.encode("utf-8", "surrogateescape")
-    with open(path, "wb", buffering=0) as file:
-        file.write(data)
-    if mode is not None:
+        file = open(path, "xb", buffering=0)
         path.chmod(mode)
+    with file:
+        file.write(data)
 
 
 def _remove_empty_parents(path: Path, top: Path) -> None:

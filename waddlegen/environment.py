@@ -10,19 +10,16 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+from waddlegen import cache
 from waddlegen.errors import UsageError
-
-
-def cache_folder() -> Path:
-    """Where environments are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "waddlegen" / "environments"
 
 
 def python_for(requirements: Path) -> Path:
     """The Python of an environment with these requirements; makes it the first time."""
     key = f"{sys.version_info[:2]}{sys.prefix}{requirements.read_text('utf-8')}"
-    folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = (
+        cache.folder("environments") / hashlib.sha256(key.encode()).hexdigest()[:16]
+    )
     ready = folder / ".ready"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     with _locked(folder):

@@ -5,6 +5,7 @@ copier and waddlegen render with the same ones.
 """
 
 import json
+import math
 import re
 import shlex
 import textwrap
@@ -135,7 +136,16 @@ def yaml(value: object) -> str:
         case dict():
             pairs = (f"{yaml(key)}: {yaml(item)}" for key, item in value.items())
             return "{" + ", ".join(pairs) + "}"
+        case float():
+            return _yaml_float(value)
     return json.dumps(value)
+
+
+def _yaml_float(number: float) -> str:
+    """A number YAML 1.1 reads too: `1e+16` is a text there, `1.0e+16` is not."""
+    if not math.isfinite(number):
+        return str(number).replace("inf", ".inf").replace("nan", ".nan")
+    return re.sub(r"^(-?\d+)e", r"\1.0e", repr(number))
 
 
 def yaml_text(text: str) -> str:
@@ -184,12 +194,16 @@ def markdown(text: str) -> str:
 
 
 def markdown_code(value: object) -> str:
-    """An inline code span for a table's cell."""
+    """Inline code for a table's cell; nothing at all for an empty text.
+
+    A code span knows no escapes, and in a table a pipe ends even that, so a text with a
+    backtick or a pipe is spelled as the HTML element.
+    """
     text = one_line(value if isinstance(value, str) else json.dumps(value))
-    runs = [len(run) for run in re.findall(r"`+", text)]
-    fence = "`" * (max(runs, default=0) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
-    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
+    if "`" not in text and "|" not in text:
+        return f"`{text}`" if text else ""
+    inert = re.sub(r"[^\w\s]|_", lambda found: f"&#{ord(found[0])};", text)
+    return f"<code>{inert}</code>"
 
 
 def shell(text: str) -> str:
@@ -197,12 +211,32 @@ def shell(text: str) -> str:
     return shlex.quote(text)
 
 
+_DOTENV_CONTROLS = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
 def dotenv(value: object) -> str:
-    """A value in a .env file: plain where possible, else in single quotes."""
+    """A value in a .env file, as python-dotenv reads it: plain where possible.
+
+    `${NAME}` is replaced even inside quotes; only its own default, `${:-$}`, spells a
+    dollar that stays one.
+    """
     text = value if isinstance(value, str) else json.dumps(value)
     if re.fullmatch(r"[A-Za-z0-9_./:@%+,=-]*", text):
         return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quote = '"' if _DOTENV_CONTROLS.keys() & set(text) else "'"
+    escaped = text.replace("${", "${:-$}{")
+    escaped = escaped.replace("\\", "\\\\").replace(quote, f"\\{quote}")
+    if quote == '"':
+        escaped = "".join(_DOTENV_CONTROLS.get(c, c) for c in escaped)
+    return f"{quote}{escaped}{quote}"
 
 
 def dockerfile(text: str) -> str:
@@ -212,13 +246,17 @@ def dockerfile(text: str) -> str:
 
 
 def json_text(value: object) -> str:
-    """A JSON value on one line."""
-    return json.dumps(value, ensure_ascii=False)
+    """A JSON value on one line, with nothing invisible left in it."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def go_template(text: str) -> str:
-    """A text inert in a Go template, as Prometheus reads annotations."""
-    return re.sub(r"{{|}}", lambda found: f'{{{{ "{found[0]}" }}}}', text)
+    """A text inert in a Go template, as Prometheus reads annotations.
+
+    Braces are spelled a run at a time: one left beside an action would join its delimiter.
+    """
+    return re.sub(r"[{}]{2,}", lambda found: f'{{{{ "{found[0]}" }}}}', text)
 
 
 _OPENING = re.compile(r"(?P<indent> *)(?P<head>\S.*)?(?P<bracket>[(\[{])")

@@ -5,6 +5,7 @@ that need every spec. Each step is one folder with its own lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -206,6 +207,11 @@ def _renew(change: Change) -> Change:
 
 
 def apply_all(steps: Sequence[Step]) -> None:
-    """Write every step, in order."""
+    """Write every step: first those that share a folder, then the others side by side."""
     for step in steps:
-        step.apply()
+        if step.shared:
+            step.apply()
+    with ThreadPoolExecutor() as pool:
+        done = [pool.submit(step.apply) for step in steps if not step.shared]
+    for each in done:
+        each.result()

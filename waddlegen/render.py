@@ -5,15 +5,24 @@ plan needs every text before anything is written, and because copier recompiles 
 template a file and asks git a file.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError
+from jinja2 import (
+    DictLoader,
+    Environment,
+    FileSystemBytecodeCache,
+    StrictUndefined,
+    Template,
+    TemplateError,
+)
 from jinja2.environment import TemplateExpression
 
+from waddlegen import cache
 from waddlegen.errors import UsageError
 from waddlegen.filters import Filters
 from waddlegen.templates import SUFFIX, TemplateTree
@@ -40,7 +49,10 @@ class Renderer:
         options.setdefault("keep_trailing_newline", True)
         options["undefined"] = StrictUndefined
         return Environment(
-            loader=DictLoader(self.tree.files), extensions=[Filters], **options
+            loader=DictLoader(self.tree.files),
+            extensions=[Filters],
+            bytecode_cache=_bytecode_cache(),
+            **options,
         )
 
     def render(self, context: Mapping[str, Any]) -> FileTree:
@@ -108,6 +120,18 @@ class Renderer:
         parts = [self._piece(p).render(context) for p in path.split("/")]
         if all(parts):
             yield "/".join(parts), context
+
+
+def _bytecode_cache() -> FileSystemBytecodeCache | None:
+    """Compiled templates of earlier runs, in the user's own cache; none where it is closed."""
+    folder = cache.folder("templates")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK) or folder.stat().st_uid != os.geteuid():
+        return None
+    return FileSystemBytecodeCache(str(folder))
 
 
 def _line_of(error: TemplateError, source: str) -> int:
