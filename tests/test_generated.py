@@ -17,7 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.helpers import ROOT, build_tree
-from waddlegen import environment, fleet
+from waddlegen import environment, fleet, runner
 from waddlegen.context import module_context
 from waddlegen.project import Project
 
@@ -243,11 +243,23 @@ def test_unknown_routes_answer_with_the_error_envelope(running: Case) -> None:
         assert {"error", "message", "correlation_id", "timestamp"} <= set(error)
 
 
-def test_the_dockerfile_starts_the_module_the_same_way() -> None:
-    """Each Dockerfile's CMD is the uvicorn command that `waddlegen run` uses."""
-    for package in PACKAGES:
-        text = (FLEET / package / "Dockerfile").read_text("utf-8")
-        command = text[text.rindex("CMD") :]
+@pytest.mark.parametrize("module_id", PROJECT.module_ids())
+def test_the_image_starts_with_its_own_command(module_id: str, tmp_path: Path) -> None:
+    """The Dockerfile's CMD, word for word, serves on MODULE_PORT and ends on SIGTERM."""
+    spec, _ = fleet.load(PROJECT, module_id)
+    folder = FLEET / spec.package
+    python = environment.python_for(folder / "requirements.txt")
+    text = (folder / "Dockerfile").read_text("utf-8")
+    command = json.loads(text[text.rindex("CMD ") + 4 :])
+    with runner.servers(PROJECT, spec, None, None) as urls:
+        port = runner.free_port(spec.port + 20_000)
+        variables = runner.module_environment(PROJECT, spec, urls, port, "k" * 40)
+        variables |= {"PATH": f"{python.parent}:{os.environ['PATH']}"}
+        variables |= {"LOG_DIR": str(tmp_path)}
+        migrate = [str(python), "-m", "flask_core.migrate"]
+        subprocess.run(migrate, cwd=folder, env=variables, check=True)
+        with subprocess.Popen(command, cwd=folder, env=variables) as module:
+            runner.wait_until_ready(module, port)
+            module.terminate()
 
-        assert "uvicorn main:app" in command.replace('", "', " ")
-        assert "--timeout-graceful-shutdown" in command
+            assert module.wait(30) in (0, -signal.SIGTERM)

@@ -45,13 +45,13 @@ def run(
     python = environment.python_for(folder / "requirements.txt")
     with contextlib.ExitStack() as stack:
         urls = stack.enter_context(servers(project, spec, database_url, redis_url))
-        listen = port or _free_port(spec.port)
+        listen = port or free_port(spec.port)
         key = secrets.token_urlsafe(32)
         variables = module_environment(project, spec, urls, listen, key)
         if spec.uses_postgres:
             _migrate(python, folder, variables)
         module = stack.enter_context(_started(python, folder, variables, listen))
-        _wait_until_ready(module, listen)
+        wait_until_ready(module, listen)
         _announce(name, listen, key, module.pid, json_output)
         code = module.wait()
         # uvicorn drains and then ends by the signal it was asked with.
@@ -207,7 +207,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
     """Ask for /health until the answer is 200."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
@@ -240,7 +240,7 @@ def _announce(name: str, port: int, key: str, pid: int, json_output: bool) -> No
     print("Ctrl-C drains and stops it.", flush=True)
 
 
-def _free_port(preferred: int) -> int:
+def free_port(preferred: int) -> int:
     """The preferred port when nothing listens there, else any free one."""
     for port in (preferred, 0):
         with socket.socket() as probe:
