@@ -226,7 +226,8 @@ def test_the_dockerfile_passes_hadolint(path: Path, tmp_path: Path) -> None:
     assert "FROM python:3.13-slim\n" in text
     assert "\nUSER 1000\n" in text
     assert text.index("requirements.txt") < text.index("COPY libs/flask_core")
-    assert f"EXPOSE {spec_of(path).port}\n" in text
+    assert f"ARG MODULE_PORT={spec_of(path).port}\n" in text
+    assert "EXPOSE ${MODULE_PORT}\n" in text
     health = re.search(r"HEALTHCHECK [^\n]*\\\n +CMD (\[.*\])", text)
     assert health and json.loads(health[1])[0] == "python"
     assert json.loads(text[text.rindex("CMD ") + 4 :])[0] == "sh"

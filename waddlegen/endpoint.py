@@ -183,6 +183,24 @@ class Endpoint:
         return isinstance(self.operation, CustomOperation)
 
     @property
+    def refusals(self) -> tuple[int, ...]:
+        """The error statuses a caller may get, in the order of their numbers."""
+        does = self.operation.do
+        statuses = {400, 429, 500, 503}
+        statuses |= set() if self.public else {401, 403}
+        if self.path_params or does in ("custom", "create", "get", "update", "delete"):
+            statuses.add(404)
+        if self.has_body or self.idempotent:
+            statuses |= {408, 413}
+        if self.has_body:
+            statuses.add(415)
+        if self.idempotent or does in ("custom", "create", "update", "delete"):
+            statuses.add(409)
+        if self.unfinished:
+            statuses.add(501)
+        return tuple(sorted(statuses))
+
+    @property
     def summary(self) -> str:
         """The first line of the description, or the name in words."""
         first = self.description.strip().split("\n", 1)[0].strip()

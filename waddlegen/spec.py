@@ -6,6 +6,7 @@ What a spec implies (package name, class names, image name) is a property, so th
 templates never compute. References between parts are checked in `consistency`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -866,17 +867,17 @@ class SloSpec(Part):
     @property
     def error_budget(self) -> float:
         """Share of requests that may fail."""
-        return round(1 - self.availability_percent / 100, 6)
+        return round(1 - self.availability_percent / 100, 9)
 
     @property
     def fast_burn(self) -> float:
         """Share of failures that spends 2 % of the month's budget in an hour."""
-        return round(min(14.4 * self.error_budget, 0.99), 6)
+        return round(min(14.4 * self.error_budget, 0.99), 9)
 
     @property
     def slow_burn(self) -> float:
         """Share of failures that spends 5 % of the month's budget in six hours."""
-        return round(min(6 * self.error_budget, 0.99), 6)
+        return round(min(6 * self.error_budget, 0.99), 9)
 
     @property
     def latency_share(self) -> float:
@@ -1029,6 +1030,26 @@ class ModuleSpec(Part):
         return self.dependencies.redis is not Need.NONE
 
     @property
+    def is_called_from_outside(self) -> bool:
+        """Whether browsers or platforms call the module, through the ingress."""
+        return self.category is Category.TRIGGER or any(
+            feature.webhooks or any(route.public for route in feature.routes)
+            for feature in self.features
+        )
+
+    @property
+    def outside_ports(self) -> tuple[int, ...]:
+        """The ports of the servers and APIs the module calls, as configured."""
+        defaults = {variable.name: variable.default for variable in self.config}
+        ports = {
+            _port(api.base_url or str(defaults.get(api.base_url_from or "")))
+            for api in self.external_apis
+        }
+        ports |= {5432} if self.uses_postgres else set()
+        ports |= {6379} if self.uses_redis else set()
+        return tuple(sorted(ports))
+
+    @property
     def uses_encryption(self) -> bool:
         """Whether a column is stored encrypted."""
         return any(
@@ -1166,6 +1187,14 @@ def _own_variable(variable: VariableSpec) -> Variable:
         variable.is_required,
         variable.description,
     )
+
+
+def _port(url: str) -> int:
+    """The port of a URL; 443 where the URL is known to the environment alone."""
+    found = re.match(r"(https?)://[^/:]+(?::(\d+))?(?:/|$)", url)
+    if found and found[2]:
+        return int(found[2])
+    return 80 if found and found[1] == "http" else 443
 
 
 def _refers_to(table: TableSpec) -> set[str]:
