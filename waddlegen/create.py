@@ -34,10 +34,16 @@ class Made:
     @property
     def next_commands(self) -> Iterator[str]:
         """What to type next."""
+        name = self.spec.id
+        notes = {
+            f"waddlegen run {name}": "start it with PostgreSQL and Redis",
+            f"$EDITOR {SPECS}/{name}.yaml": "change what it does",
+            f"waddlegen update {name}": "carry the change into the code",
+        }
+        width = max(map(len, notes))
         yield "Next:"
-        yield f"  waddlegen run {self.spec.id:<24}  start it with PostgreSQL and Redis"
-        yield f"  $EDITOR {SPECS}/{self.spec.id}.yaml{'':<4}  change what it does"
-        yield f"  waddlegen update {self.spec.id:<21}  carry the change into the code"
+        for command, note in notes.items():
+            yield f"  {command:<{width}}  {note}"
 
 
 def create(
