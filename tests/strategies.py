@@ -75,7 +75,7 @@ def fields(draw: Any, number: int, required: bool | None = None) -> dict[str, An
     if kind == "string":
         field |= draw(st.sampled_from([{}, {"max_length": 5000}, {"min_length": 1}]))
         if draw(st.booleans()):
-            some = short_texts.filter(bool)
+            some = short_texts.filter(lambda text: bool(text.strip()))
             choices = draw(st.lists(some, min_size=1, max_size=3, unique=True))
             field = {k: v for k, v in field.items() if not k.endswith("_length")}
             field |= {"choices": choices}
@@ -119,7 +119,7 @@ def tables(draw: Any, number: int) -> dict[str, Any]:
     if draw(st.booleans()):
         choices = draw(
             st.lists(
-                short_texts.filter(lambda t: 0 < len(t) < 200),
+                short_texts.filter(lambda t: bool(t.strip()) and len(t) < 200),
                 min_size=1,
                 max_size=3,
                 unique=True,

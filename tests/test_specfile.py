@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 from ruamel.yaml import YAML
 
 from tests.helpers import ROOT
@@ -191,3 +191,23 @@ def test_files_that_are_no_text_are_told(
 
     with pytest.raises(SpecError, match=words):
         specfile.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("ab", True), ("xab", False), ("ab\n", False)]
+)
+def test_a_pattern_is_held_to_the_whole_text(text: str, fits: bool) -> None:
+    """As its description says; a validator that only searches must not let more in."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from waddlegen.spec import FieldSpec
+
+    field = FieldSpec(name="x", pattern="ab|cd", example="ab")
+    kind = typing.Annotated[str, StringConstraints(pattern=field.whole_pattern)]
+    try:
+        TypeAdapter(kind).validate_python(text)
+        found = True
+    except ValidationError:
+        found = False
+
+    assert fits == found

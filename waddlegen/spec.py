@@ -187,6 +187,11 @@ class FieldSpec(Part):
     )
 
     @property
+    def whole_pattern(self) -> str | None:
+        """The pattern, held to the whole text: pydantic and JSON Schema only search."""
+        return None if self.pattern is None else f"^(?:{self.pattern})$"
+
+    @property
     def attribute(self) -> str:
         """The Python attribute that holds the value."""
         return names.field_name(self.name)

@@ -28,7 +28,7 @@ class RegisterParams(Params):
 
     module_id: str = Field(
         max_length=40,
-        pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+        pattern="^(?:^[a-z][a-z0-9]*(-[a-z0-9]+)*$)$",
         description="Id of the module.",
     )
     module_version: str = Field(min_length=1, max_length=50, description="Its version.")
@@ -40,14 +40,14 @@ class RegisterParams(Params):
     health_check: str = Field(
         default="/health",
         max_length=255,
-        pattern="^/[A-Za-z0-9_./-]*$",
+        pattern="^(?:^/[A-Za-z0-9_./-]*$)$",
         description="Path of its health check.",
     )
     port: int = Field(ge=1, le=65535, description="Its HTTP port.")
     host: str | None = Field(
         default=None,
         max_length=253,
-        pattern="^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+        pattern="^(?:^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$)$",
         description="Host it is reached at; its id unless said.",
     )
 
@@ -235,7 +235,7 @@ class RouteEventParams(Params):
     platform: str = Field(min_length=1, max_length=50, description="Where.")
     user_id: str = Field(
         max_length=150,
-        pattern="^[a-z]+:[A-Za-z0-9_.-]+$",
+        pattern="^(?:^[a-z]+:[A-Za-z0-9_.-]+$)$",
         description="Who did it.",
     )
     username: str | None = Field(
@@ -260,7 +260,7 @@ class RouteEventParams(Params):
     event_id: str | None = Field(
         default=None,
         max_length=100,
-        pattern="^[A-Za-z0-9_.:-]+$",
+        pattern="^(?:^[A-Za-z0-9_.:-]+$)$",
         description="The platform's own id of the event; makes its command safe to repeat.",
     )
     data: dict[str, Any] | None = Field(
@@ -283,7 +283,7 @@ class SubmitResponseParams(Params):
 
     session_id: str = Field(
         max_length=64,
-        pattern="^[A-Za-z0-9_-]+$",
+        pattern="^(?:^[A-Za-z0-9_-]+$)$",
         description="Id the command came with.",
     )
     response: dict[str, Any] = Field(description="What to show.")
@@ -294,7 +294,7 @@ class GetResponseParams(Params):
 
     session_id: str = Field(
         max_length=64,
-        pattern="^[A-Za-z0-9_-]+$",
+        pattern="^(?:^[A-Za-z0-9_-]+$)$",
         description="Id the command came with.",
     )
 
@@ -304,7 +304,7 @@ class ToggleModuleParams(Params):
 
     module_id: str = Field(
         max_length=40,
-        pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+        pattern="^(?:^[a-z][a-z0-9]*(-[a-z0-9]+)*$)$",
         description="Id of the module.",
     )
     enabled: bool = Field(description="Whether it is in use.")
@@ -316,17 +316,17 @@ class StoreTranslationParams(Params):
     source_text_hash: str = Field(
         min_length=64,
         max_length=64,
-        pattern="^[0-9a-f]{64}$",
+        pattern="^(?:^[0-9a-f]{64}$)$",
         description="SHA-256 of the text, in hex.",
     )
     source_lang: str = Field(
         max_length=10,
-        pattern="^[A-Za-z-]{2,10}$",
+        pattern="^(?:^[A-Za-z-]{2,10}$)$",
         description="Language it was in.",
     )
     target_lang: str = Field(
         max_length=10,
-        pattern="^[A-Za-z-]{2,10}$",
+        pattern="^(?:^[A-Za-z-]{2,10}$)$",
         description="Language it was put into.",
     )
     translated_text: str = Field(
@@ -348,18 +348,18 @@ class FindTranslationParams(Params):
 
     source_lang: str = Field(
         max_length=10,
-        pattern="^[A-Za-z-]{2,10}$",
+        pattern="^(?:^[A-Za-z-]{2,10}$)$",
         description="Language it was in.",
     )
     target_lang: str = Field(
         max_length=10,
-        pattern="^[A-Za-z-]{2,10}$",
+        pattern="^(?:^[A-Za-z-]{2,10}$)$",
         description="Language it was put into.",
     )
     source_text_hash: str = Field(
         min_length=64,
         max_length=64,
-        pattern="^[0-9a-f]{64}$",
+        pattern="^(?:^[0-9a-f]{64}$)$",
         description="SHA-256 of the text, in hex.",
     )
 
