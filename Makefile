@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	@echo "To go on: source $(BIN)/activate && cd demo"
 
 test: $(VENV)/.tested
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.tested
 	$(BIN)/python -m benchmarks

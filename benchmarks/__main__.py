@@ -4,17 +4,18 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import rendering, start
+from benchmarks import rendering, runtime, start
 from benchmarks.measure import Result
 
-BENCHMARKS: dict[str, Callable[[Path], Result]] = {
+BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
     "version": start.version,
     "new-vs-copier": rendering.new_against_copier,
     "new-vs-cookiecutter": rendering.new_against_cookiecutter,
     "fleet-of-24": rendering.whole_fleet,
+    "runtime": runtime.runtime,
 }
 
 
@@ -24,24 +25,37 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
     parser.add_argument("--json", action="store_true", help="one object a line")
     arguments = parser.parse_args()
-    results = [_run(name, arguments.json) for name in arguments.names or BENCHMARKS]
+    results = [
+        result
+        for name in arguments.names or BENCHMARKS
+        for result in _run(name, arguments.json)
+    ]
     return 0 if all(result.holds for result in results) else 1
 
 
-def _run(name: str, as_json: bool) -> Result:
-    """Run one benchmark in a folder of its own and print its line."""
+def _run(name: str, as_json: bool) -> Iterator[Result]:
+    """Run one benchmark in a folder of its own and print a line for each result."""
     with tempfile.TemporaryDirectory() as folder:
-        result = BENCHMARKS[name](Path(folder))
-    if as_json:
-        print(json.dumps(result.record()), flush=True)
-    else:
-        verdict = "holds" if result.holds else "MISSED"
-        print(
-            f"{name:<22} ours {result.ours:8.3f} s   peer {result.peer:8.3f} s"
-            f"   ratio {result.ratio:6.3f}   goal {result.goal:6.3f}   {verdict}",
-            flush=True,
-        )
-    return result
+        found = BENCHMARKS[name](Path(folder))
+        for result in [found] if isinstance(found, Result) else found:
+            print(_json(result) if as_json else _line(result), flush=True)
+            yield result
+
+
+def _json(result: Result) -> str:
+    """A result as one JSON object."""
+    return json.dumps(result.record())
+
+
+def _line(result: Result) -> str:
+    """A result as one line of a table."""
+    unit, sign = result.unit, ">=" if result.at_least else "<="
+    verdict = "holds" if result.holds else "MISSED"
+    return (
+        f"{result.name:<22} ours {result.ours:10.4g} {unit:<3}"
+        f" peer {result.peer:10.4g} {unit:<3} ratio {result.ratio:8.4g}"
+        f"  goal {sign} {result.goal:<6.4g} {verdict}"
+    )
 
 
 if __name__ == "__main__":

@@ -10,18 +10,24 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One comparison: seconds of ours and of the peer, and the ratio that is the goal."""
+    """One comparison: what was measured of ours and of the peer, and their ratio.
+
+    The goal is the most that the ratio may be, or the least with `at_least`. Without a
+    peer to compare with, `peer` is 1 and the goal is a bound in the unit itself.
+    """
 
     name: str
     ours: float
     peer: float
     ratio: float
     goal: float
+    unit: str = "s"
+    at_least: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether the goal is reached."""
-        return self.ratio <= self.goal
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
     def record(self) -> dict[str, object]:
         """The result as one JSON object."""

@@ -291,3 +291,18 @@ def test_every_filter_is_tested() -> None:
 
     for name in known - {"json", "python"}:
         assert f"filters.{name}(" in source or f"filters.{name}," in source, name
+
+
+@pytest.mark.parametrize("length", range(30, 110, 3))
+@pytest.mark.parametrize("field", ["p", "a_rather_long_name"])
+def test_a_literal_of_one_choice_is_laid_out_as_black_does(
+    field: str, length: int
+) -> None:
+    """However long the choice is; its only comma would mean nothing to black."""
+    choice = "x" * length
+    text = f'class A:\n    {field}: Literal[\n        "{choice}",\n    ] = Field()\n'
+    source = f'"""A."""\n\nfrom typing import Literal\n\n\n{text}'
+
+    laid_out = filters.python(source)
+
+    assert laid_out == black.format_str(laid_out, mode=black.Mode())

@@ -1,11 +1,13 @@
 """The rendered modules work: linters, their own tests, and every route over a socket."""
 
+import http.server
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,8 +27,6 @@ PROJECT = Project(ROOT)
 FLEET = ROOT / "generated"
 EVERYTHING = ROOT / "tests" / "specs" / "valid" / "everything.yaml"
 PACKAGES = [module_id.replace("-", "_") for module_id in PROJECT.module_ids()]
-
-pytestmark = pytest.mark.xdist_group("generated")
 
 
 def tool(name: str, *words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -160,7 +160,8 @@ def _body(data: bytes) -> Any:
 def running(request: pytest.FixtureRequest) -> Iterator[tuple[str, Running]]:
     """Each module in turn, started as a user starts it, and drained at the end."""
     with subprocess.Popen(
-        [sys.executable, "-m", "waddlegen", "run", request.param, "--json"],
+        [sys.executable, "-m", "waddlegen", "run", request.param, "--json"]
+        + ["--port", str(runner.free_port(0))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -173,6 +174,34 @@ def running(request: pytest.FixtureRequest) -> Iterator[tuple[str, Running]]:
         process.send_signal(signal.SIGINT)
         _, log = process.communicate(timeout=60)
         assert 0 == process.returncode, log
+
+
+def test_another_server_on_the_port_is_not_taken_for_the_module() -> None:
+    """Its 200 is no proof: only the module knows the key."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        words = ["run", "inventory-interaction", "--port", str(other.server_port)]
+        done = subprocess.run(
+            [sys.executable, "-m", "waddlegen", *words, "--json"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        other.shutdown()
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "address already in use" in done.stderr
+    assert "ended with exit code" in done.stderr
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    """Says 200 to /health and knows nothing else."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(200 if self.path == "/health" else 401)
+        self.end_headers()
 
 
 Case = tuple[str, Running]
@@ -253,13 +282,14 @@ def test_the_image_starts_with_its_own_command(module_id: str, tmp_path: Path) -
     command = json.loads(text[text.rindex("CMD ") + 4 :])
     with runner.servers(PROJECT, spec, None, None) as urls:
         port = runner.free_port(spec.port + 20_000)
-        variables = runner.module_environment(PROJECT, spec, urls, port, "k" * 40)
+        key = "k" * 40
+        variables = runner.module_environment(PROJECT, spec, urls, port, key)
         variables |= {"PATH": f"{python.parent}:{os.environ['PATH']}"}
         variables |= {"LOG_DIR": str(tmp_path)}
         migrate = [str(python), "-m", "flask_core.migrate"]
         subprocess.run(migrate, cwd=folder, env=variables, check=True)
         with subprocess.Popen(command, cwd=folder, env=variables) as module:
-            runner.wait_until_ready(module, port)
+            runner.wait_until_ready(module, port, key)
             module.terminate()
 
             assert module.wait(30) in (0, -signal.SIGTERM)

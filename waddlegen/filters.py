@@ -282,7 +282,19 @@ def _collapse(lines: list[str]) -> list[str]:
             start, text = joined
             done[start:] = [text]
             joined = None
+        _keep_exploded(done)
     return done
+
+
+def _keep_exploded(lines: list[str]) -> None:
+    """Write the only choice of a Literal twice where it does not fit on a line.
+
+    It means the same. black takes the comma behind a single one for nothing, and would
+    break the line elsewhere, depending on what stands around it.
+    """
+    if len(lines) > 2 and lines[-1].lstrip().startswith("]"):
+        if lines[-3].endswith("Literal[") and lines[-2].endswith(","):
+            lines.insert(-1, lines[-2])
 
 
 def _joined(lines: list[str]) -> tuple[int, str] | None:

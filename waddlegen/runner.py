@@ -51,7 +51,7 @@ def run(
         if spec.uses_postgres:
             _migrate(python, folder, variables)
         module = stack.enter_context(_started(python, folder, variables, listen))
-        wait_until_ready(module, listen)
+        wait_until_ready(module, listen, key)
         _announce(name, listen, key, module.pid, json_output)
         code = module.wait()
         # uvicorn drains and then ends by the signal it was asked with.
@@ -207,8 +207,13 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Ask for /health until the answer is 200."""
+def wait_until_ready(
+    process: "subprocess.Popen[bytes]", port: int, api_key: str
+) -> None:
+    """Ask until the module says that it is ready; only this one knows the key.
+
+    Another server may have taken the port since it was found free.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -216,15 +221,23 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
                 f"the module ended with exit code {process.returncode} before it was"
                 " ready; its log is above"
             )
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
+        key = {"X-API-Key": api_key}
+        if answers(port, "/health", {}) and answers(port, "/api/v1/status", key):
+            return
         time.sleep(0.05)
     raise UsageError(
         f"the module was not ready after {READY_SECONDS:.0f} s; its log is above"
     )
+
+
+def answers(port: int, path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", path, headers=dict(headers))
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def _announce(name: str, port: int, key: str, pid: int, json_output: bool) -> None:
