@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from typing import cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
         self._send()
 
     def _send(self) -> None:
@@ -93,7 +93,8 @@ async def load(port: int, request: bytes, connections: int, seconds: float) -> L
     await asyncio.sleep(seconds)
     for connection in made:
         connection.stopping = True
-    await asyncio.gather(*(connection.closed for connection in made))
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(connection.closed for connection in made))
     taken = time.perf_counter() - started
     latencies.sort()
     count = len(latencies)

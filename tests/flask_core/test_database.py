@@ -356,21 +356,42 @@ async def timed(call: Any) -> float:
 async def test_a_server_that_is_down_is_503_and_comes_back(
     proxied: tuple[AsyncDAL, FaultProxy], warm: bool
 ) -> None:
-    """At once, with or without open connections."""
+    """At once, with or without open connections; the next ping opens it again."""
     dal, proxy = proxied
     if warm:
         await dal.query(Item)
+        await dal.get(Item, id=1)
     proxy.refuse()
     for call in (
         dal.query(Item),
+        dal.get(Item, id=1),
         dal.ping(1),
         dal.create(Item, name="z"),
         dal.connect(),
     ):
         assert 1 > await timed(call)
     proxy.restore()
+    await dal.ping(1)
 
     assert [] == await dal.query(Item)
+    assert None is await dal.get(Item, id=1)
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_replaced(
+    proxied: tuple[AsyncDAL, FaultProxy],
+) -> None:
+    """A server that was restarted is not a server that is down; no caller notices."""
+    dal, proxy = proxied
+    for _ in range(3):
+        await dal.create(Item, name="a")
+        await dal.get(Item, id=1)
+        proxy.reset()
+        await dal.get(Item, id=1)
+        proxy.reset()
+        await dal.delete(Item, Item.name == "a")
+        proxy.reset()
+
+        assert [] == await dal.query(Item)
 
 
 async def test_a_server_that_hangs_is_503_in_time(
@@ -379,11 +400,16 @@ async def test_a_server_that_hangs_is_503_in_time(
     """No caller waits longer than three seconds and the time to connect."""
     dal, proxy = proxied
     await dal.query(Item)
+    await dal.get(Item, id=1)
     proxy.hang()
 
-    assert 2 > await timed(dal.ping(1))
     assert 5.5 > await timed(dal.query(Item))
+    assert 3.5 > await timed(dal.get(Item, id=1))
+    assert 2 > await timed(dal.ping(1))
+    assert 0.1 > await timed(dal.query(Item))
+    assert 0.1 > await timed(dal.get(Item, id=1))
     proxy.restore()
+    await dal.ping(2)
     assert [] == await dal.query(Item)
 
 

@@ -229,7 +229,7 @@ async def test_a_provider_that_fails_is_a_503_and_leaves_nothing(
     headers: Any,
     db: AsyncDAL,
     models: StubServer,
-    caplog: pytest.LogCaptureFixture,
+    log_lines: list[str],
     failure: dict[str, Any],
     provider: str,
 ) -> None:
@@ -247,7 +247,8 @@ async def test_a_provider_that_fails_is_a_503_and_leaves_nothing(
 
     assert (503, "service_unavailable") == (response.status_code, data["error"]), data
     assert [] == await db.query(ConversationMessage)
-    logged = repr([vars(record) for record in caplog.records])
+    logged = "\n".join(log_lines)
+    assert "action=chat result=failure" in logged
     assert "diary" not in logged and "sk-hidden" not in logged
 
 

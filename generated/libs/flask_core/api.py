@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from quart import Response, g, has_request_context
+from quart import Response
 
-from flask_core.context import correlation_id
-from flask_core.datamodels import Call
+from flask_core.context import correlation_id, request_state
 
 JSON = "application/json"
 _HTML_POLICY = (
@@ -56,8 +55,7 @@ def error_response(
 
 def _elapsed() -> int:
     """Milliseconds since the request arrived."""
-    call: Call | None = g.get("call") if has_request_context() else None
-    return round((time.perf_counter() - call.started) * 1000) if call else 0
+    return round((time.perf_counter() - request_state().started) * 1000)
 
 
 def action_response(action_id: str, result: Mapping[str, Any]) -> Response:

@@ -4,9 +4,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
-from quart import g
-
-from flask_core.datamodels import Call
+from flask_core.context import current_call
 from flask_core.errors import ApiError
 from flask_core.logging import log_audit_event
 
@@ -39,6 +37,6 @@ def audited(action: str) -> Callable[[View[P, R]], View[P, R]]:
 
 def _record(action: str, result: str, **fields: str) -> None:
     """One AUDIT line about the current call."""
-    call: Call = g.call
+    call = current_call()
     user = call.user_id or call.principal.key_id
     log_audit_event(call.community_id, user, action, result, **fields)

@@ -1,17 +1,75 @@
-"""The community and the correlation id that the current request, event or job acts for."""
+"""The community, the correlation id and the request that the current task acts for."""
+
+from __future__ import annotations
 
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flask_core.errors import IsolationError
+
+if TYPE_CHECKING:
+    from flask_core.datamodels import Call, WebhookDelivery
 
 _ALL = -1
 _community: ContextVar[int | None] = ContextVar("community", default=None)
 _correlation: ContextVar[str] = ContextVar("correlation", default="-")
+_request: ContextVar[RequestState] = ContextVar("request")
 _CORRELATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What is known of one request; `headers` are as they arrived, names in lower case.
+
+    `answer_headers` go along with whatever the answer is.
+    """
+
+    correlation_id: str
+    started: float
+    headers: Mapping[bytes, bytes]
+    path: str
+    client: str
+    route: str = "unmatched"
+    call: Call | None = None
+    delivery: WebhookDelivery | None = None
+    answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def header(self, name: bytes) -> str | None:
+        """One header of the request."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+Tokens = tuple[Token[RequestState], Token[str]]
+
+
+def enter(state: RequestState) -> Tokens:
+    """Act for a request from now on."""
+    return _request.set(state), _correlation.set(state.correlation_id)
+
+
+def leave(tokens: Tokens) -> None:
+    """Act for nobody's request any more."""
+    _request.reset(tokens[0])
+    _correlation.reset(tokens[1])
+
+
+def request_state() -> RequestState:
+    """The request being answered; raises LookupError outside of one."""
+    return _request.get()
+
+
+def current_call() -> Call:
+    """Who is calling, as the decorators of flask_core.auth found out."""
+    call = _request.get().call
+    if call is None:
+        raise LookupError("the route has no decorator of flask_core.auth")
+    return call
 
 
 @contextlib.contextmanager
@@ -77,8 +135,3 @@ def correlation_scope(identifier: str) -> Iterator[None]:
         yield
     finally:
         _correlation.reset(token)
-
-
-def set_correlation_id(identifier: str) -> None:
-    """Set the id for the rest of the current task."""
-    _correlation.set(identifier)

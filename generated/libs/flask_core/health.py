@@ -39,6 +39,9 @@ class Health:
         database, redis = self.resources.database, self.resources.redis_or_none
         if database is not None:
             self._note("database", await _answers(database.ping(PING_SECONDS)))
+            for replica in database.servers.replicas:
+                is_up = await _answers(replica.ping(PING_SECONDS))
+                self._note("database_replica", is_up)
         if redis is not None:
             self._note("redis", await _answers(redis.ping()))
 
@@ -53,8 +56,11 @@ class Health:
     def needs(self) -> dict[str, str]:
         """Each dependency and how much it is needed."""
         config = self.resources.config
-        both = {"database": config.postgres, "redis": config.redis}
-        return {name: need for name, need in both.items() if need != "none"}
+        found = {"database": config.postgres, "redis": config.redis}
+        database = self.resources.database
+        if database is not None and database.servers.replicas:
+            found["database_replica"] = "optional"
+        return {name: need for name, need in found.items() if need != "none"}
 
     def readiness(self) -> tuple[int, dict[str, Any]]:
         """The standard's body, with 503 while a required dependency is down or at a stop.

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec
 
 import orjson
-from quart import Response, g, request
+from quart import Response, request
 
-from flask_core.datamodels import Call
+from flask_core.connection import read_whole
+from flask_core.context import current_call
 from flask_core.errors import ApiError
 from flask_core.resources import resources
 
@@ -32,8 +33,7 @@ def idempotent(view: View[P]) -> View[P]:
             return await view(*args, **kwargs)
         if not (1 <= len(key) <= 128 and key.isascii() and key.isprintable()):
             raise ApiError(400, "invalid_input", "Idempotency-Key: 1 to 128 characters")
-        call: Call = g.call
-        data = await request.body
+        call, data = current_call(), await read_whole(request)
         body = hashlib.sha256(data).hexdigest()
         name = hashlib.sha256(
             f"{call.community_id}:{call.principal.key_id}:{request.path}:{key}".encode()

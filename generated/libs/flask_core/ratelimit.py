@@ -11,9 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
-from quart import Response, g, request
+from quart import Response
 
-from flask_core.datamodels import Call
+from flask_core.context import current_call, request_state
 from flask_core.errors import ApiError, DependencyUnavailable
 from flask_core.redisx import RedisX
 from flask_core.resources import resources
@@ -72,29 +72,29 @@ def rate_limit(
     def decorate(view: View[P]) -> View[P]:
         @functools.wraps(view)
         async def limited(*args: P.args, **kwargs: P.kwargs) -> Response:
-            key = f"{request.method}:{request.url_rule}:{_caller()}"
+            state = request_state()
+            key = f"{view.__module__}.{view.__name__}:{_caller()}"
             count, left = await resources().limiter.hit(key, window)
-            headers = {
-                "X-RateLimit-Limit": str(max_requests),
-                "X-RateLimit-Remaining": str(max(max_requests - count, 0)),
-                "X-RateLimit-Reset": str(round(left)),
-            }
+            state.answer_headers += (
+                (b"x-ratelimit-limit", limit),
+                (b"x-ratelimit-remaining", b"%d" % max(max_requests - count, 0)),
+                (b"x-ratelimit-reset", b"%d" % round(left)),
+            )
             if count > max_requests:
                 wait = {"Retry-After": str(max(round(left), 1))}
                 message = f"more than {max_requests} requests in {window} seconds"
-                raise ApiError(429, "rate_limited", message, {**headers, **wait})
-            answer = await view(*args, **kwargs)
-            answer.headers.update(headers)
-            return answer
+                raise ApiError(429, "rate_limited", message, wait)
+            return await view(*args, **kwargs)
 
         return limited
 
+    limit = b"%d" % max_requests
     return decorate
 
 
 def _caller() -> str:
     """Whom the limit is for."""
-    call: Call = g.call
+    call = current_call()
     if call.community_id is None:
-        return f"{call.principal.key_id}:{request.remote_addr}"
+        return f"{call.principal.key_id}:{request_state().client}"
     return f"{call.principal.key_id}:{call.community_id}"

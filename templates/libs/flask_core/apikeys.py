@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import time
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ class KeyStore:
     def digest(self, key: str) -> str:
         """What is stored of a key."""
         data = key.encode("utf-8", "surrogatepass")
-        return hmac.new(self._secret, data, hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret, data, "sha256").hex()
 
     def _bootstrap_key(self, settings: ModuleSettings) -> tuple[str, Principal] | None:
         """The key a fresh installation begins with."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quart import Blueprint, Quart, Response
+from quart import Blueprint, Quart, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from flask_core import context, docs, logging
 from flask_core.api import create_response, error_response, html_response
@@ -18,6 +17,7 @@ from flask_core.apikeys import KeyStore
 from flask_core.auth import require_api_key
 from flask_core.cache import Cache
 from flask_core.config import ModuleSettings, PostgresSettings, RedisSettings
+from flask_core.connection import HttpConnection, WebsocketConnection
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Consumer, ExternalApi, Job, ModuleCall, ModuleConfig
 from flask_core.errors import ApiError
@@ -43,42 +43,62 @@ _CODES = {
     415: "unsupported_media_type",
     429: "rate_limited",
 }
-_SECURITY_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"SAMEORIGIN"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-)
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class RequestState:
-    """What the outermost layer knows of one request; carried in the ASGI scope."""
-
-    correlation_id: str
-    started: float
-    route: str = "unmatched"
 
 
 class ModuleApp(Quart):
     """A Quart application that remembers which route a request matched."""
+
+    asgi_http_class = HttpConnection
+    asgi_websocket_class = WebsocketConnection
 
     async def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         """Note the route for the metrics, then do as Quart does.
 
         Quart 0.22 and 0.23 hand over different contexts; both are passed on untouched.
         """
-        from quart import request
-
-        state = request.scope.get("waddlebot")
-        if isinstance(state, RequestState):
-            context.set_correlation_id(state.correlation_id)
-            if request.url_rule is not None:
-                state.route = request.url_rule.rule
+        if request.url_rule is not None:
+            context.request_state().route = request.url_rule.rule
         return await super().dispatch_request(*args, **kwargs)
+
+    def create_url_adapter(self, request: Any) -> MapAdapter | None:
+        """What finds the view of a request: its path and method, and not its Host."""
+        if request is None:
+            return None
+        return MapAdapter(
+            self.url_map,
+            server_name="localhost",
+            script_name=request.root_path or "/",
+            subdomain="",
+            url_scheme=request.scheme,
+            path_info=request.path,
+            default_method=request.method,
+        )
+
+    @functools.cached_property
+    def _has_hooks(self) -> bool:
+        """Whether anything runs before or after views; none of ours does."""
+        hooks = (
+            self.before_request_funcs,
+            self.after_request_funcs,
+            self.teardown_request_funcs,
+            self.url_value_preprocessors,
+        )
+        return any(found for each in hooks for found in each.values())
+
+    async def full_dispatch_request(self, request_context: Any = None) -> Any:
+        """Call the view; where there are hooks, as Quart does."""
+        if self._has_hooks:
+            return await super().full_dispatch_request(request_context)
+        try:
+            result = await self.dispatch_request(request_context)
+        except Exception as error:
+            result = await self.handle_user_exception(error)
+        return await self.make_response(result)
+
+    async def do_teardown_request(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing, where there are no hooks."""
+        if self._has_hooks:
+            await super().do_teardown_request(*args, **kwargs)
 
 
 def create_app(
@@ -111,7 +131,6 @@ def create_app(
         app.register_blueprint(blueprint)
     _handle_errors(app)
     _run_with(app, module)
-    setattr(app, "asgi_app", Envelope(app.asgi_app, module))
     return app
 
 
@@ -161,8 +180,6 @@ def _built_in(module: ModuleBase, folder: Path) -> Blueprint:
 
     @blueprint.get("/health")
     async def health() -> Response:
-        from quart import request
-
         if request.headers.get("X-Health-Probe") == "liveness":
             return create_response(module.health.liveness())
         status, body = module.health.readiness()
@@ -235,68 +252,3 @@ def _handle_errors(app: Quart) -> None:
         community = context.community_or_none()
         log_error(community, "request", type(error).__name__, exc_info=error)
         return error_response(500, "internal_error")
-
-
-class Envelope:
-    """The outermost layer: correlation id, count, time, security headers, drain."""
-
-    def __init__(self, app: Any, module: ModuleBase) -> None:
-        self.app = app
-        self.module = module
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection of the ASGI server."""
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        given = next((v for k, v in scope["headers"] if k == b"x-correlation-id"), b"")
-        identifier = context.accept_correlation_id(given.decode("latin-1"))
-        state = RequestState(identifier, time.perf_counter())
-        scope["waddlebot"] = state
-        if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
-            return
-        await self._serve(scope, receive, send, state)
-
-    async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, state: RequestState
-    ) -> None:
-        """Serve one request and measure it."""
-        status = 500
-
-        async def measured(message: dict[str, Any]) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    *self._headers(message, state),
-                ]
-            await send(message)
-
-        module, metrics = self.module, self.module.resources.metrics
-        module.on_request()
-        module.in_flight += 1
-        metrics.in_flight.inc()
-        try:
-            await self.app(scope, receive, measured)
-        finally:
-            module.in_flight -= 1
-            metrics.in_flight.dec()
-            seconds = time.perf_counter() - state.started
-            method = scope["method"] if _METHOD.fullmatch(scope["method"]) else "OTHER"
-            metrics.observe(method, state.route, status, seconds)
-
-    def _headers(
-        self, message: dict[str, Any], state: RequestState
-    ) -> list[tuple[bytes, bytes]]:
-        """The headers every answer carries."""
-        there = {name.lower() for name, _ in message["headers"]}
-        added = [pair for pair in _SECURITY_HEADERS if pair[0] not in there]
-        added.append((b"x-correlation-id", state.correlation_id.encode()))
-        if not self.module.ready:
-            added.append((b"connection", b"close"))
-        return added
-
-
-_METHOD = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS")

@@ -5,15 +5,13 @@ cannot be proved is refused.
 """
 
 import functools
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import jwt
-from quart import g, has_websocket_context, request, websocket
 
-from flask_core.context import community_scope
+from flask_core.context import community_scope, current_call, request_state
 from flask_core.datamodels import ANONYMOUS, Call, Principal
 from flask_core.errors import ApiError
 from flask_core.logging import log_auth_event, log_authz_event
@@ -22,6 +20,16 @@ from flask_core.resources import resources
 P = ParamSpec("P")
 R = TypeVar("R")
 View = Callable[P, Awaitable[R]]
+
+__all__ = [
+    "api_key_auth",
+    "create_jwt",
+    "current_call",
+    "public",
+    "require_api_key",
+    "require_jwt",
+    "verify_jwt",
+]
 
 ROLES = frozenset({"trigger", "action", "core", "admin", "user"})
 ALGORITHM = "HS256"
@@ -77,18 +85,12 @@ def public(reason: str) -> Callable[[View[P, R]], View[P, R]]:
     def decorate(view: View[P, R]) -> View[P, R]:
         @functools.wraps(view)
         async def open_view(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.call = Call(ANONYMOUS, None, None, _correlation(), started=_started())
+            _note(ANONYMOUS, None, None)
             return await view(*args, **kwargs)
 
         return open_view
 
     return decorate
-
-
-def current_call() -> Call:
-    """The request being answered; set by the decorators of this file."""
-    call: Call = g.call
-    return call
 
 
 def _known(role: str) -> None:
@@ -106,15 +108,15 @@ async def _proceed(
     kwargs: Any,
 ) -> R:
     """Check role and community, and call the view inside that community."""
-    target = _connection().full_path.split("?")[0]
-    given = _header("X-Community-ID")
+    state = request_state()
+    target, given = state.path, state.header(b"x-community-id")
     if not principal.has_role(role):
         log_authz_event(
             given, principal.key_id, target, "denied", reason="insufficient_role"
         )
         raise ApiError(403, "forbidden", f"this needs a key with the role {role}")
     if not community:
-        g.call = _call(principal, None)
+        _note(principal, None, state.header(b"x-user-id"))
         return await view(*args, **kwargs)
     community_id = _community_id(given)
     if not principal.may_act_for(community_id):
@@ -122,38 +124,17 @@ async def _proceed(
             community_id, principal.key_id, target, "denied", reason="other_community"
         )
         raise ApiError(403, "forbidden", "this key may not act for that community")
-    g.call = _call(principal, community_id)
+    _note(principal, community_id, state.header(b"x-user-id"))
     with community_scope(community_id):
         return await view(*args, **kwargs)
 
 
-def _call(principal: Principal, community_id: int | None) -> Call:
-    """What the view and the service know of the request."""
-    user = _header("X-User-ID")
-    return Call(principal, community_id, user, _correlation(), started=_started())
-
-
-def _connection() -> Any:
-    """The request or the websocket being served."""
-    return websocket if has_websocket_context() else request
-
-
-def _header(name: str) -> str | None:
-    """One header of the request."""
-    value: str | None = _connection().headers.get(name)
-    return value
-
-
-def _correlation() -> str:
-    """The correlation id of the request."""
-    state = _connection().scope.get("waddlebot")
-    return str(state.correlation_id) if state else "-"
-
-
-def _started() -> float:
-    """When the request arrived."""
-    state = _connection().scope.get("waddlebot")
-    return float(state.started) if state else time.perf_counter()
+def _note(principal: Principal, community_id: int | None, user: str | None) -> None:
+    """Remember what the view and the service may know of the request."""
+    state = request_state()
+    state.call = Call(
+        principal, community_id, user, state.correlation_id, started=state.started
+    )
 
 
 def _community_id(given: str | None) -> int:
@@ -167,7 +148,7 @@ def _community_id(given: str | None) -> int:
 
 async def _principal_of_key() -> Principal:
     """Look up the key of the request."""
-    key = _header("X-API-Key")
+    key = request_state().header(b"x-api-key")
     if not key:
         raise _refusal("missing_key", "the header X-API-Key is missing")
     principal = await resources().keys.find(key) if len(key) <= 512 else None
@@ -178,8 +159,9 @@ async def _principal_of_key() -> Principal:
 
 def _refusal(reason: str, message: str) -> ApiError:
     """401, and its log line is written."""
-    target = _connection().full_path.split("?")[0]
-    log_auth_event(_header("X-Community-ID"), None, target, "failure", reason=reason)
+    state = request_state()
+    community = state.header(b"x-community-id")
+    log_auth_event(community, None, state.path, "failure", reason=reason)
     return ApiError(401, "unauthorized", message)
 
 
@@ -228,7 +210,7 @@ def verify_jwt(token: str, secret: str, audience: str) -> Principal | None:
 
 def _principal_of_token() -> Principal:
     """Check the bearer token of the request."""
-    kind, _, token = (_header("Authorization") or "").partition(" ")
+    kind, _, token = (request_state().header(b"authorization") or "").partition(" ")
     settings = resources().settings
     principal = None
     if kind.lower() == "bearer" and token:

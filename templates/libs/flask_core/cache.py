@@ -14,9 +14,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec
 
-from quart import Response, g, request
+from quart import Response, request
 
-from flask_core.datamodels import Call
+from flask_core.context import current_call
 from flask_core.errors import DependencyUnavailable
 from flask_core.metrics import Metrics
 from flask_core.redisx import RedisX
@@ -119,7 +119,7 @@ def cached(seconds: int) -> Callable[[View[P]], View[P]]:
                 answer = await view(*args, **kwargs)
                 return await answer.get_data(as_text=False)
 
-            call: Call = g.call
+            call = current_call()
             question = f"{request.path}?{sorted(request.args.items(multi=True))}"
             digest = hashlib.sha256(question.encode()).hexdigest()[:32]
             key = f"{resources().config.module_id}:{call.community_id}:{digest}"

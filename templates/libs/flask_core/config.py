@@ -48,13 +48,26 @@ class PostgresSettings(BaseSettings):
     db_password: SecretStr = Field(min_length=1)
     db_pool_size: int = Field(default=3, ge=1, le=100)
     db_rls: bool = False
+    db_replica_hosts: str = Field(
+        default="", pattern=r"^([A-Za-z0-9_.-]+(:\d{1,5})?(,|$))*$"
+    )
+
+    @property
+    def replica_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each replica; the primary's port unless said."""
+        pairs = [each.partition(":") for each in self.db_replica_hosts.split(",")]
+        return tuple((h, int(p) if p else self.db_port) for h, _, p in pairs if h)
 
     @property
     def database_dsn(self) -> str:
-        """The address for SQLAlchemy's asyncpg dialect, password included."""
+        """The address of the primary for SQLAlchemy, password included."""
+        return self.dsn(self.db_host, self.db_port)
+
+    def dsn(self, host: str, port: int) -> str:
+        """The address of a server for SQLAlchemy's asyncpg dialect, password included."""
         user = quote(self.db_user, safe="")
         password = quote(self.db_password.get_secret_value(), safe="")
-        place = f"{self.db_host}:{self.db_port}/{quote(self.db_name, safe='')}"
+        place = f"{host}:{port}/{quote(self.db_name, safe='')}"
         return f"postgresql+asyncpg://{user}:{password}@{place}"
 
 

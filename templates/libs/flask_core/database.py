@@ -1,33 +1,37 @@
 """The database as services use it: models in, models out, one community at a time.
 
 Failures of the server or the network become 503, violations of a constraint 400 or 409;
-nothing of the driver reaches a caller. Serves "Data Management" of the standard.
+nothing of the driver reaches a caller. Reads go to a replica where there is one, to the
+primary where it fails or where the community has just written. Serves "Data Management"
+of the standard.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, delete, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from flask_core.config import PostgresSettings
-from flask_core.context import all_communities, crosses_communities
+from flask_core.context import all_communities, community_or_none, crosses_communities
 from flask_core.errors import (
     ApiError,
     DependencyUnavailable,
     IsolationError,
     NotFound,
 )
-from flask_core.failures import meaning, translate_timeouts, translated
+from flask_core.failures import meaning, translated
 from flask_core.isolation import CommunityScoped, IsolatedSession, check_reference
 from flask_core.isolation import check_scope, scope
 from flask_core.paging import Order, Page
+from flask_core.reader import CONNECT_SECONDS
+from flask_core.servers import Server, Servers
 from flask_core.tables import Base, Timestamped
 
 __all__ = [
@@ -39,13 +43,11 @@ __all__ = [
     "Timestamped",
 ]
 
-COMMAND_SECONDS = 3.0
-CONNECT_SECONDS = 2.0
-RECYCLE_SECONDS = 1800
 MAX_ROWS = 1000
 MAX_PAGE = 100
 
 M = TypeVar("M", bound=Base)
+R = TypeVar("R")
 Where = ColumnElement[bool]
 Owner = tuple["AsyncDAL", "asyncio.Task[Any] | None", AsyncSession]
 _open: ContextVar[Owner | None] = ContextVar("transaction", default=None)
@@ -57,7 +59,7 @@ class AsyncDAL:
     def __init__(self, settings: PostgresSettings) -> None:
         """Nothing is connected yet, so a module starts without its database."""
         self.settings = settings
-        self._engine: AsyncEngine | None = None
+        self.servers = Servers(settings)
 
     async def connect(self) -> None:
         """Open the pool; raises DependencyUnavailable when the server is away."""
@@ -65,28 +67,14 @@ class AsyncDAL:
 
     async def disconnect(self) -> None:
         """Close every connection."""
-        if self._engine is not None:
-            await self._engine.dispose()
-            self._engine = None
+        await self.servers.close()
 
     async def ping(self, timeout: float) -> None:
-        """Raise DependencyUnavailable when the database does not answer in time."""
-        task = asyncio.create_task(self._ask())
-        task.add_done_callback(_retrieved)
-        try:
-            # Not asyncio.timeout: closing a connection that hangs takes seconds more.
-            done, _ = await asyncio.wait({task}, timeout=timeout)
-        finally:
-            task.cancel()
-        if not done:
-            raise DependencyUnavailable("database")
-        await task
+        """Raise DependencyUnavailable when the database does not answer in time.
 
-    async def _ask(self) -> None:
-        """The cheapest question."""
-        with translated():
-            async with self._pool().connect() as connection:
-                await connection.execute(text("SELECT 1"))
+        While it does not, everybody else learns so at once.
+        """
+        await self.servers.primary.ping(timeout)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -100,12 +88,8 @@ class AsyncDAL:
             check_scope(outer.sync_session)
             yield outer
             return
-        session = AsyncSession(
-            self._pool(), sync_session_class=IsolatedSession, expire_on_commit=False
-        )
+        session = await self._begin(self.servers.primary)
         try:
-            with translated():
-                await self._begin(session)
             token = _open.set((self, asyncio.current_task(), session))
             try:
                 yield session
@@ -113,12 +97,13 @@ class AsyncDAL:
                 raise meaning(error) from None
             finally:
                 _open.reset(token)
+            wrote = session.info.get("wrote", False)
             with translated():
                 await session.commit()
+            if wrote:
+                self.servers.note_write(community_or_none())
         finally:
-            # A rollback over a lost connection fails too, and says nothing new.
-            with contextlib.suppress(OSError, TimeoutError, SQLAlchemyError):
-                await session.close()
+            await _leave(session)
 
     async def query(
         self, model: type[M], *where: Where, order_by: Any = None, limit: int = MAX_ROWS
@@ -127,8 +112,11 @@ class AsyncDAL:
         statement = select(model).where(*where).limit(limit)
         if order_by is not None:
             statement = statement.order_by(*Order.of(model, order_by).clauses())
-        async with self._session() as session:
+
+        async def all_of(session: AsyncSession) -> list[M]:
             return list((await session.scalars(statement)).all())
+
+        return await self._read(all_of)
 
     async def select(
         self, model: type[M], *where: Where, select: Sequence[Any] | None = None
@@ -137,14 +125,32 @@ class AsyncDAL:
         if select is None:
             return await self.query(model, *where)
         statement = _columns(*select).select_from(model).where(*where).limit(MAX_ROWS)
-        async with self._session() as session:
+
+        async def all_of(session: AsyncSession) -> Sequence[Any]:
             return (await session.execute(statement)).all()
+
+        return await self._read(all_of)
 
     async def get(self, model: type[M], /, **by: Any) -> M | None:
         """The one row whose columns have these values, or None."""
+        plain = not any(value is None for value in by.values())
+        if plain and self._joined() is None and not self.settings.db_rls:
+            return await self._first(model, by)
         statement = select(model).filter_by(**by).limit(1)
-        async with self._session() as session:
+
+        async def first_of(session: AsyncSession) -> M | None:
             return (await session.scalars(statement)).first()
+
+        return await self._read(first_of)
+
+    async def _first(self, model: type[M], by: Mapping[str, Any]) -> M | None:
+        """As `get`, without a session."""
+        replica = self.servers.replica(community_or_none())
+        if replica is not None:
+            with contextlib.suppress(DependencyUnavailable), replica.watched():
+                return await replica.reader.first(model, by)
+        self.servers.primary.refuse_while_down()
+        return await self.servers.primary.reader.first(model, by)
 
     async def require(self, model: type[M], /, **by: Any) -> M:
         """As `get`; raises NotFound."""
@@ -167,8 +173,11 @@ class AsyncDAL:
         statement = select(model).where(*where).order_by(*order.clauses())
         if after is not None:
             statement = statement.where(order.after(after))
-        async with self._session() as session:
-            rows = (await session.scalars(statement.limit(limit + 1))).all()
+
+        async def some_of(session: AsyncSession) -> Sequence[M]:
+            return (await session.scalars(statement.limit(limit + 1))).all()
+
+        rows = await self._read(some_of)
         items = list(rows[:limit])
         return Page(items, order.cursor(items[-1]) if len(rows) > limit else None)
 
@@ -267,41 +276,59 @@ class AsyncDAL:
             result: Any = await session.execute(text(statement), values)
             return list(result.all()) if result.returns_rows else []
 
-    def _pool(self) -> AsyncEngine:
-        """The pool; made on first use, connects on first need."""
-        if self._engine is None:
-            self._engine = create_async_engine(
-                self.settings.database_dsn,
-                pool_size=self.settings.db_pool_size,
-                max_overflow=self.settings.db_pool_size,
-                pool_timeout=COMMAND_SECONDS,
-                pool_recycle=RECYCLE_SECONDS,
-                pool_pre_ping=True,
-                # A log shows the statement, never the values that were bound to it.
-                hide_parameters=True,
-                connect_args={
-                    "timeout": CONNECT_SECONDS,
-                    "command_timeout": COMMAND_SECONDS,
-                    # Said outright: asyncpg would look for files in $HOME, which a
-                    # container's user may not be allowed to read.
-                    "ssl": False,
-                },
-            )
-            translate_timeouts(self._engine.sync_engine)
-        return self._engine
+    async def _begin(self, server: Server) -> AsyncSession:
+        """A session on a live connection, PostgreSQL's own policies told whom it acts for.
 
-    async def _begin(self, session: AsyncSession) -> None:
-        """Take a connection, and tell PostgreSQL's own policies whom it acts for."""
+        A connection that was closed meanwhile is found out here, where nothing has been
+        executed yet, and replaced.
+        """
+        server.refuse_while_down()
+        with translated():
+            try:
+                return await self._begin_once(server)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return await self._begin_once(server)
+
+    async def _begin_once(self, server: Server) -> AsyncSession:
+        """As `_begin`, on whatever connection the pool has."""
+        session = AsyncSession(
+            server.engine(), sync_session_class=IsolatedSession, expire_on_commit=False
+        )
         session.sync_session.info["scope"] = scope()
-        with all_communities("a connection is taken, nothing executed"):
-            connection = await session.connection()
-        if self.settings.db_rls:
-            # 0 is nobody's community; an empty value lets every row be seen.
-            value = "" if crosses_communities() else str(scope() or 0)
-            await connection.execute(
-                text("SELECT set_config('app.community_id', :value, true)"),
-                {"value": value},
-            )
+        # 0 is nobody's community; an empty value lets every row be seen.
+        value = "" if crosses_communities() else str(scope() or 0)
+        setting = {"value": value if self.settings.db_rls else ""}
+        try:
+            with all_communities("nothing of a module is executed"):
+                connection = await session.connection()
+                await connection.execute(_SET_COMMUNITY, setting)
+        except BaseException:
+            await _leave(session)
+            raise
+        return session
+
+    async def _read(self, work: Callable[[AsyncSession], Awaitable[R]]) -> R:
+        """Read on a replica where that is right, else on the primary."""
+        if self._joined() is None:
+            replica = self.servers.replica(community_or_none())
+            if replica is not None:
+                with contextlib.suppress(DependencyUnavailable), replica.watched():
+                    return await self._read_from(replica, work)
+        async with self._session() as session:
+            return await work(session)
+
+    async def _read_from(
+        self, server: Server, work: Callable[[AsyncSession], Awaitable[R]]
+    ) -> R:
+        """Read on one server, in a transaction of its own."""
+        session = await self._begin(server)
+        try:
+            with translated():
+                return await work(session)
+        finally:
+            await _leave(session)
 
     @contextlib.asynccontextmanager
     async def _session(self, changes: bool = False) -> AsyncIterator[AsyncSession]:
@@ -312,6 +339,7 @@ class AsyncDAL:
         """
         nested = changes and self._joined() is not None
         async with self.transaction() as session:
+            session.info["wrote"] = changes or session.info.get("wrote", False)
             with translated():
                 if nested:
                     async with session.begin_nested():
@@ -327,12 +355,14 @@ class AsyncDAL:
 
 
 _columns: Any = select
+_SET_COMMUNITY = text("SELECT set_config('app.community_id', :value, true)")
 
 
-def _retrieved(task: asyncio.Task[None]) -> None:
-    """Take note of a failure that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()
+async def _leave(session: AsyncSession) -> None:
+    """Give the connection back, even while the caller is being cancelled."""
+    # A rollback over a lost connection fails too, and says nothing new.
+    with contextlib.suppress(OSError, TimeoutError, SQLAlchemyError):
+        await asyncio.shield(session.close())
 
 
 async def _count(session: AsyncSession, statement: Any) -> int:

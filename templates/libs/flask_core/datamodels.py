@@ -112,6 +112,11 @@ class ActionContext(BaseModel):
     platform: str | None = Field(default=None, max_length=50)
     channel: str | None = Field(default=None, max_length=255)
 
+    def facts(self) -> dict[str, Any]:
+        """What is known, by name."""
+        known = {**self.__dict__, **(self.model_extra or {})}
+        return {name: value for name, value in known.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

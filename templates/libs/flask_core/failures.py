@@ -27,19 +27,21 @@ def meaning(error: BaseException) -> BaseException:
     """The error a caller may see; the same one when it is a mistake in our code."""
     match error:
         case DBAPIError():
-            return _of_server(error)
+            return _of_server(error, error.orig)
         case StatementError() if isinstance(error.orig, ApiError | IsolationError):
             return error.orig
         case StatementError() if isinstance(error.orig, ValueError | TypeError):
             return ApiError(400, "invalid_input", _WRONG_VALUE)
         case PoolTimeout() | OSError() | TimeoutError():
             return DependencyUnavailable("database")
+    if type(error).__module__.startswith("asyncpg"):
+        return _of_server(error, error)
     return error
 
 
-def _of_server(error: DBAPIError) -> BaseException:
+def _of_server(error: BaseException, driver: BaseException | None) -> BaseException:
     """What the server's answer means, or its silence."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    state = str(getattr(driver, "sqlstate", None) or "")
     if state in (_UNIQUE, _EXCLUSION):
         return ApiError(409, "conflict", "this exists already")
     if state == _FOREIGN_KEY:
@@ -49,7 +51,8 @@ def _of_server(error: DBAPIError) -> BaseException:
         return ApiError(400, "invalid_input", "a value is not allowed by its column")
     if state == _ROW_SECURITY:
         return IsolationError("PostgreSQL refused a row of another community")
-    if state.startswith("22") or "DataError" in str(error.orig):
+    name = f"{type(driver).__name__} {driver}"
+    if state.startswith("22") or "DataError" in name:
         return ApiError(400, "invalid_input", _WRONG_VALUE)
     if not state or state.startswith(_AWAY):
         return DependencyUnavailable("database")

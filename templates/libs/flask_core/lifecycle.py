@@ -49,6 +49,7 @@ class ModuleBase:
         self.health = Health(resources)
         self.state = State.STARTING
         self.in_flight = 0
+        resources.metrics.in_flight.set_function(lambda: self.in_flight)
         self.stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
 

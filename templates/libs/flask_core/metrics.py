@@ -69,10 +69,19 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.duration.labels(method, route).observe(seconds)
+        """Count one answered request; routes are few, so their series are kept at hand."""
+        key = (method, route, status)
+        if key not in self._answered:
+            self._answered[key] = (
+                self.requests.labels(method, route, str(status)),
+                self.duration.labels(method, route),
+            )
+        requests, duration = self._answered[key]
+        requests.inc()
+        duration.observe(seconds)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

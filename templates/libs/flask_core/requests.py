@@ -1,37 +1,47 @@
 """Read a request's parameters, or refuse it with everything that is wrong with it."""
 
+import functools
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from quart import g, has_websocket_context, request, websocket
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from quart import has_websocket_context, request, websocket
 
+from flask_core.connection import read_whole
+from flask_core.context import current_call, request_state
 from flask_core.datamodels import INT64, ActionContext, Call, Params
 from flask_core.errors import ApiError
 
 T = TypeVar("T", bound=Params)
 USER_ID = re.compile(r"[a-z]+:[A-Za-z0-9_.-]{1,100}")
 MAX_DEPTH = 32
+# Only a body with an escaped NUL, a long number or many brackets is looked at closely.
+_SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
 
 
-class _Envelope(BaseModel):
-    """The body of an action, before its own parameters are looked at."""
+class ActionBody(BaseModel):
+    """The body of an action: who asks, where, and with which parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
     user_id: str = Field(max_length=150)
     context: ActionContext = ActionContext()
-    params: dict[str, Any] = {}
+
+
+@functools.cache
+def _action_body(kind: type[Params]) -> type[ActionBody]:
+    """The body of an action with these parameters."""
+    none_needed = not any(each.is_required() for each in kind.model_fields.values())
+    params: Any = (kind, kind() if none_needed else ...)
+    return create_model("ActionBody", __base__=ActionBody, params=params)
 
 
 async def read_action(kind: type[T]) -> tuple[Call, T]:
     """Read `{user_id, context, params}`, the body of an action."""
-    envelope = _validate(_Envelope, await _json_object(), ())
-    call = _call_of(envelope.user_id, envelope.context)
-    return call, _validate(kind, envelope.params, ("params",))
+    body: Any = _validate(_action_body(kind), await _json_object(), ())
+    return _call_of(body), body.params
 
 
 async def read_flat(kind: type[T]) -> tuple[Call, T]:
@@ -40,8 +50,8 @@ async def read_flat(kind: type[T]) -> tuple[Call, T]:
     head: dict[str, Any] = {
         key: body.pop(key) for key in ("user_id", "context") if key in body
     }
-    envelope = _validate(_Envelope, head, ())
-    return _call_of(envelope.user_id, envelope.context), _validate(kind, body, ())
+    call = _call_of(_validate(ActionBody, head, ()))
+    return call, _validate(kind, body, ())
 
 
 async def read_body(kind: type[T], /, **path: Any) -> tuple[Call, T]:
@@ -70,35 +80,42 @@ def _refuse_repeated(given: Mapping[str, Any], path: Mapping[str, Any]) -> None:
 
 def _user_of_header() -> Call:
     """The call of a route, whose user stands in X-User-ID if anywhere."""
-    call: Call = g.call
+    call = current_call()
     if call.user_id is not None and not USER_ID.fullmatch(call.user_id):
         raise ApiError(400, "invalid_input", "X-User-ID must be platform:user_id")
     return call
 
 
-def _call_of(user_id: str, context: ActionContext) -> Call:
+def _call_of(body: ActionBody) -> Call:
     """The call of an action, whose user stands in the body."""
-    if not USER_ID.fullmatch(user_id):
+    if not USER_ID.fullmatch(body.user_id):
         message = "must be in format 'platform:user_id'"
         raise _invalid([{"field": "user_id", "message": message}])
-    facts = context.model_dump(exclude_none=True)
-    g.call = replace(g.call, user_id=user_id, context=facts)
-    call: Call = g.call
-    return call
+    state, call = request_state(), current_call()
+    state.call = Call(
+        call.principal,
+        call.community_id,
+        body.user_id,
+        call.correlation_id,
+        body.context.facts(),
+        call.started,
+    )
+    return state.call
 
 
 async def _json_object() -> dict[str, Any]:
     """The body, which must be a JSON object of reasonable depth."""
     if request.mimetype != "application/json":
         raise ApiError(415, "unsupported_media_type", "send application/json")
-    data = await request.get_data(as_text=False)
+    data = await read_whole(request)
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:
         raise ApiError(400, "invalid_input", "the body is not valid JSON") from None
     if not isinstance(body, dict):
         raise ApiError(400, "invalid_input", "the body must be a JSON object")
-    _check_value(body, 0)
+    if _SUSPECT.search(data) or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        _check_value(body, 0)
     return body
 
 

@@ -12,6 +12,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+async def within(seconds: float | None, work: Awaitable[R]) -> R:
+    """Wait at most so many seconds; raises TimeoutError."""
+    if seconds is None:
+        return await work
+    async with asyncio.timeout(seconds):
+        return await work
+
+
 def time_limit(
     seconds: float,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:

@@ -26,9 +26,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import SecretStr
-from quart import Response, g, request
+from quart import Response, request
 
 from flask_core.api import create_response, text_response
+from flask_core.connection import read_whole
+from flask_core.context import request_state
 from flask_core.datamodels import ANONYMOUS, Call, WebhookDelivery
 from flask_core.errors import ApiError, DependencyUnavailable
 from flask_core.logging import log_auth_event
@@ -194,7 +196,8 @@ def webhook(
     def decorate(view: View[P]) -> View[P]:
         @functools.wraps(view)
         async def verified(*args: P.args, **kwargs: P.kwargs) -> Response:
-            g.call = Call(ANONYMOUS, None, None, "-")
+            state = request_state()
+            state.call = Call(ANONYMOUS, None, None, state.correlation_id)
             if request.method == "GET":
                 return _subscription(scheme, verify_token)
             delivery = await _verify(scheme, verify, _plain(secret))
@@ -203,7 +206,7 @@ def webhook(
                 return challenge
             if await _is_repeated(delivery):
                 return create_response({"success": True})
-            g.delivery = delivery
+            state.delivery = delivery
             return await view(*args, **kwargs)
 
         return verified
@@ -213,7 +216,9 @@ def webhook(
 
 def current_delivery() -> WebhookDelivery:
     """The verified delivery being handled."""
-    delivery: WebhookDelivery = g.delivery
+    delivery = request_state().delivery
+    if delivery is None:
+        raise LookupError("the route has no @webhook")
     return delivery
 
 
@@ -229,7 +234,7 @@ def _plain(secret: Secret) -> str:
 
 async def _verify(scheme: str, verify: Verify, secret: str) -> WebhookDelivery:
     """The delivery, when the platform signed it."""
-    body: bytes = await request.body
+    body = await read_whole(request)
     headers = dict(request.headers)
     proof = verify(headers, body, secret)
     if proof is None:

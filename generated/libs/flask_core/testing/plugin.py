@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import pytest
 
+from flask_core import logging
 from flask_core.apikeys import PlatformBase
 from flask_core.config import PostgresSettings, RedisSettings
 from flask_core.context import all_communities, community_scope
@@ -117,9 +118,10 @@ async def _until_healthy(app: Any) -> None:
     """Wait until every dependency is back, after a test took it away."""
     health = app.extensions["waddlebot_module"].health
     async with asyncio.timeout(15):
+        await health.probe()
         while health.readiness()[1]["status"] != "healthy":
-            await health.probe()
             await asyncio.sleep(0.05)
+            await health.probe()
 
 
 async def _empty(resources: Resources) -> None:
@@ -144,6 +146,20 @@ def resources(app: Any) -> Resources:
     """What the running module works with."""
     found: Resources = app.extensions[EXTENSION]
     return found
+
+
+@pytest.fixture
+def log_lines(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The AAA lines that are written while the test runs, in their order."""
+    lines: list[str] = []
+    written = logging.AAAHandler.write
+
+    def write(handler: logging.AAAHandler, line: str) -> None:
+        lines.append(line)
+        written(handler, line)
+
+    monkeypatch.setattr(logging.AAAHandler, "write", write)
+    return lines
 
 
 @pytest.fixture
