@@ -60,6 +60,9 @@ def prepared(folder: Path) -> Iterator[Prepared]:
     project = Project(folder)
     spec, _ = fleet.load(project, "chain")
     module = project.fleet / spec.package
+    # The servers and the load share a core, as if they were on other machines; what is
+    # measured has the other one for itself.
+    _pin(0, 1)
     with runner.servers(project, spec, None, None) as urls:
         variables = runner.module_environment(project, spec, urls, 8190, KEY)
         variables |= {"ROUTER_URL": "http://127.0.0.1:9", "LOG_DIR": str(folder)}

@@ -53,38 +53,31 @@ def error_response(
     return create_response(body, status, headers)
 
 
-def _elapsed() -> int:
-    """Milliseconds since the request arrived."""
-    return round((time.perf_counter() - request_state().started) * 1000)
+def _closing() -> dict[str, Any]:
+    """What stands at the end of every answer: how long it took, and whether it is old."""
+    state = request_state()
+    taken = round((time.perf_counter() - state.started) * 1000)
+    if state.is_stale:
+        return {"execution_time_ms": taken, "cached": True}
+    return {"execution_time_ms": taken}
 
 
 def action_response(action_id: str, result: Mapping[str, Any]) -> Response:
     """The answer of an action, as in "Action Endpoints" of the standard."""
     return create_response(
-        {
-            "success": True,
-            "action_id": action_id,
-            "result": result,
-            "execution_time_ms": _elapsed(),
-        }
+        {"success": True, "action_id": action_id, "result": result, **_closing()}
     )
 
 
 def flat_response(action_id: str, result: Mapping[str, Any]) -> Response:
     """The answer of an action's alias: the result's fields stand beside the envelope's."""
-    envelope = {
-        "success": True,
-        "action_id": action_id,
-        "execution_time_ms": _elapsed(),
-    }
+    envelope = {"success": True, "action_id": action_id, **_closing()}
     return create_response({**result, **envelope})
 
 
 def result_response(result: Mapping[str, Any]) -> Response:
     """The answer of a route."""
-    return create_response(
-        {"success": True, "result": result, "execution_time_ms": _elapsed()}
-    )
+    return create_response({"success": True, "result": result, **_closing()})
 
 
 def accepted_response() -> Response:

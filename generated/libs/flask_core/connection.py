@@ -57,13 +57,11 @@ class ArrivedHeaders(Headers):
 class PulledBody(Body):
     """A request's body, read from the server when it is asked for."""
 
-    def __init__(self, receive: Receive, length: int | None, limit: int) -> None:
-        super().__init__(length, limit)
-        self._receive = receive
+    receive: Receive
 
     async def _pull(self) -> None:
         """One more piece."""
-        message = await self._receive()
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             self._must_raise = BadRequest()
             self.set_complete()
@@ -103,12 +101,25 @@ class PulledBody(Body):
         return self._pieces()
 
 
-async def read_whole(request: Request) -> bytes:
-    """A request's body; raises 413 when it is too long, 408 when it takes too long."""
+class ModuleRequest(Request):
+    """A request whose body is pulled."""
+
+    body: PulledBody
+    body_class = PulledBody
+
+
+async def read_whole() -> bytes:
+    """The request's body; raises 413 when it is too long, 408 when it takes too long."""
+    state = context.request_state()
+    request: ModuleRequest = state.request
+    seconds = None if state.is_limited else request.body_timeout
+    state.is_reading = True
     try:
-        return await within(request.body_timeout, _whole(request))
+        data = await within(seconds, _whole(request))
     except TimeoutError:
         raise RequestTimeout() from None
+    state.is_reading = False
+    return data
 
 
 async def _whole(request: Request) -> bytes:
@@ -141,14 +152,13 @@ class HttpConnection(ASGIHTTPConnection):
             seconds = time.perf_counter() - state.started
             metrics.observe(method, state.route, status, seconds)
 
-    def _request(self, receive: Receive, send: Send) -> Request:
+    def _request(self, receive: Receive, send: Send) -> ModuleRequest:
         """The request as Quart knows it."""
         scope, config = self.scope, self.app.config
-        limit = config["MAX_CONTENT_LENGTH"]
         client = scope.get("client")
         pairs = [("Remote-Addr", client[0] if client else "-")]
         pairs += [(_title(name), v.decode("latin-1")) for name, v in scope["headers"]]
-        request = self.app.request_class(
+        request = ModuleRequest(
             scope["method"],
             scope["scheme"],
             scope["path"],
@@ -157,11 +167,12 @@ class HttpConnection(ASGIHTTPConnection):
             scope.get("root_path", ""),
             scope["http_version"],
             scope=scope,
-            max_content_length=limit,
+            max_content_length=config["MAX_CONTENT_LENGTH"],
             body_timeout=config["BODY_TIMEOUT"],
             send_push_promise=partial(self._send_push_promise, send),
         )
-        request.body = PulledBody(receive, request.content_length, limit)
+        request.body.receive = receive
+        context.request_state().request = request
         return request
 
     async def _handle(self, request: Request) -> Any:

@@ -14,9 +14,12 @@ from flask_core.datamodels import Consumer, Job
 from flask_core.errors import DependencyUnavailable
 from flask_core.health import Health
 from flask_core.jobs import run_job
-from flask_core.logging import log_error, log_system
+from flask_core.logging import flush, log_error, log_system
 from flask_core.registry import payload, register_forever
 from flask_core.resources import Resources
+
+# Requests leave few cycles behind: looking for them less often saves a tenth of the time.
+GC_THRESHOLDS = (20_000, 20, 20)
 
 
 class State(StrEnum):
@@ -68,6 +71,8 @@ class ModuleBase:
                 log_system("startup", "waiting", dependency="database")
         await self.health.probe()
         self._start("health", self.health.watch(self.stopping))
+        if self.resources.redis_or_none is not None:
+            self._start("cache", self.resources.cache.listen(self.stopping))
         if self.consumers:
             self._start("consume", self.resources.events.consume(self.consumers))
         for job in self.jobs:
@@ -81,6 +86,7 @@ class ModuleBase:
         """Take requests; what was loaded so far is left out of garbage collection."""
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         self.state = State.READY
         self.health.accepting = True
         status = self.health.readiness()[1]["status"]
@@ -111,6 +117,7 @@ class ModuleBase:
         gc.unfreeze()
         self.state = State.STOPPED
         log_system("shutdown", "success")
+        flush()
 
     def begin_drain(self) -> None:
         """Tell the load balancer to look elsewhere."""

@@ -9,6 +9,8 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST  # noqa: F401
 
+from flask_core.resilience import CircuitBreaker
+
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -62,6 +64,12 @@ class Metrics:
             ["event", "outcome"],
             registry=self.registry,
         )
+        self.waiting = Gauge(
+            "waddlebot_events_waiting",
+            "Durable events that this module has yet to handle.",
+            ["event"],
+            registry=self.registry,
+        )
         self.cache = Counter(
             "waddlebot_cache_reads",
             "Reads of the cache, by the layer that answered.",
@@ -70,6 +78,11 @@ class Metrics:
         )
 
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def watch_breaker(self, target: str, breaker: CircuitBreaker) -> None:
+        """Show whether calls of a target are stopped, as it is when somebody looks."""
+        gauge = self.breaker.labels(target)
+        gauge.set_function(lambda: float(breaker.state != "closed"))
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; routes are few, so their series are kept at hand."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from flask_core.context import correlation_id
 from flask_core.datamodels import Call, ExternalApi, ModuleCall
 from flask_core.errors import ApiError, DependencyUnavailable
-from flask_core.resilience import CircuitBreaker
+from flask_core.resilience import CircuitBreaker, RetryBudget, seconds_left
 
+CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -48,15 +49,15 @@ class HttpClient:
         self.breaker = CircuitBreaker(
             api.id, api.breaker_threshold, api.breaker_reset_seconds
         )
+        self.budget = RetryBudget()
+        self._under_way = 0
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
         """The one session of this target, made in the running loop."""
         if self._session is None or self._session.closed:
-            total = self.api.timeout_seconds
-            timeout = aiohttp.ClientTimeout(total=total, connect=min(total, 3.0))
             self._session = aiohttp.ClientSession(
-                timeout=timeout, headers=dict(self.api.headers), auto_decompress=True
+                headers=dict(self.api.headers), auto_decompress=True
             )
         return self._session
 
@@ -80,20 +81,40 @@ class HttpClient:
         url = self.api.base_url.rstrip("/") + path.format_map(filled)
         plain = {k: _query(v) for k, v in (query or {}).items() if v is not None}
         attempts = self.api.attempts if method in HARMLESS else 1
+        self.budget.earn()
         async for attempt in stamina.retry_context(
-            on=DependencyUnavailable,
+            on=self._may_retry,
             attempts=attempts,
             timeout=None,
             wait_initial=0.05,
             wait_max=1.0,
         ):
             with attempt:
-                answer = await self.breaker.call(
+                answer = await self._in_turn(
                     lambda: self._send(method, url, json, plain, headers)
                 )
         if 400 <= answer[0] < 500:
             raise UpstreamRefused(self.api.id, *answer)
         return self._object(answer[1])
+
+    def _may_retry(self, error: Exception) -> bool:
+        """Whether a failure is worth another attempt, and one is left."""
+        return isinstance(error, DependencyUnavailable) and self.budget.spend()
+
+    async def _in_turn(
+        self, send: Callable[[], Awaitable[tuple[int, bytes]]]
+    ) -> tuple[int, bytes]:
+        """One attempt, beside a bounded number of others.
+
+        A target that is slow holds up its own callers, and not the whole module.
+        """
+        if self._under_way >= self.api.max_concurrent:
+            raise DependencyUnavailable(self.api.id)
+        self._under_way += 1
+        try:
+            return await self.breaker.call(send)
+        finally:
+            self._under_way -= 1
 
     async def _send(
         self,
@@ -104,7 +125,10 @@ class HttpClient:
         headers: Mapping[str, str] | None,
     ) -> tuple[int, bytes]:
         """One attempt; a 5xx is a failure of the target."""
+        seconds = seconds_left(self.api.timeout_seconds)
         sent = {"X-Correlation-ID": correlation_id(), **(headers or {})}
+        if self.api.tells_patience:
+            sent["X-Request-Timeout-Ms"] = str(max(round(seconds * 1000), 1))
         data = None
         if json is not None:
             data, sent["Content-Type"] = (
@@ -119,6 +143,9 @@ class HttpClient:
                 params=query,
                 headers=sent,
                 allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=seconds, connect=min(seconds, CONNECT_SECONDS)
+                ),
             ) as answer:
                 body = await _read(answer.content)
                 if answer.status >= 500:
@@ -163,7 +190,11 @@ class ModuleClient:
         self.target = target
         self.client = HttpClient(
             ExternalApi(
-                target.module, target.base_url, target.timeout_seconds, attempts=1
+                target.module,
+                target.base_url,
+                target.timeout_seconds,
+                attempts=1,
+                tells_patience=True,
             )
         )
 

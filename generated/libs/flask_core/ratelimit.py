@@ -70,11 +70,12 @@ def rate_limit(
     """
 
     def decorate(view: View[P]) -> View[P]:
+        name = f"{view.__module__}.{view.__name__}"
+
         @functools.wraps(view)
         async def limited(*args: P.args, **kwargs: P.kwargs) -> Response:
             state = request_state()
-            key = f"{view.__module__}.{view.__name__}:{_caller()}"
-            count, left = await resources().limiter.hit(key, window)
+            count, left = await resources().limiter.hit(f"{name}:{_caller()}", window)
             state.answer_headers += (
                 (b"x-ratelimit-limit", limit),
                 (b"x-ratelimit-remaining", b"%d" % max(max_requests - count, 0)),

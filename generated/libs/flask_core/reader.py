@@ -6,8 +6,11 @@ statement: the condition is part of the compiled text.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import importlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,13 +22,13 @@ from sqlalchemy.orm import make_transient_to_detached
 
 from flask_core.config import PostgresSettings
 from flask_core.context import crosses_communities, current_community
-from flask_core.errors import DependencyUnavailable
 from flask_core.failures import translated
 from flask_core.isolation import CommunityScoped
 from flask_core.tables import Base
 
 COMMAND_SECONDS = 3.0
 CONNECT_SECONDS = 2.0
+RECYCLE_SECONDS = 1800.0
 OWNER = "waddlebot_community"
 _FLOAT8, _NUMERIC = 701, 1700
 _make: Any = dialect
@@ -77,13 +80,18 @@ def _oid(kind: Any) -> int:
 
 
 class Reader:
-    """A pool of connections to one server, for reads outside of transactions."""
+    """A few connections to one server, for reads outside of transactions.
+
+    Not the driver's own pool, which costs as much as the read: it resets a connection
+    after each use, and nothing here leaves anything behind.
+    """
 
     def __init__(self, settings: PostgresSettings, host: str, port: int) -> None:
         """Nothing is connected yet."""
         self.settings = settings
         self.host, self.port = host, port
-        self._pool: Any = None
+        self._idle: list[tuple[Any, float]] = []
+        self._places = asyncio.Semaphore(settings.db_pool_size)
 
     async def first(self, model: type[M], by: Mapping[str, Any]) -> M | None:
         """The row with these values, or None; raises DependencyUnavailable."""
@@ -104,57 +112,77 @@ class Reader:
             await self._fetch("SELECT 1", [])
 
     async def _fetch(self, text: str, arguments: list[Any]) -> Any:
-        """One row; asked once more where the connection had been closed meanwhile."""
+        """One row; asked again where the connection had been closed meanwhile."""
+        if self._places.locked():
+            async with asyncio.timeout(COMMAND_SECONDS):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
         try:
-            return await self._fetch_once(text, arguments)
-        except Exception as error:
-            if not _is_closed(error):
-                raise
-        return await self._fetch_once(text, arguments)
-
-    async def _fetch_once(self, text: str, arguments: list[Any]) -> Any:
-        """One row."""
-        pool = await self._opened()
-        connection = await pool.acquire(timeout=COMMAND_SECONDS)
-        try:
-            return await connection.fetchrow(text, *arguments)
-        except TimeoutError:
-            # The pool would wait for the server to confirm that it gives up.
-            connection.terminate()
-            raise
+            while self._idle:
+                connection, born = self._idle.pop()
+                if time.monotonic() - born > RECYCLE_SECONDS:
+                    connection.terminate()
+                    continue
+                with contextlib.suppress(ConnectionLost):
+                    return await self._ask(connection, born, text, arguments)
+            connection = await self._connect()
+            return await self._ask(connection, time.monotonic(), text, arguments)
         finally:
-            await pool.release(connection)
+            self._places.release()
 
-    async def _opened(self) -> Any:
-        """The pool; made on first use, connects on first need."""
-        if self._pool is None:
-            # A module without PostgreSQL has no driver.
-            asyncpg: Any = importlib.import_module("asyncpg")
-            settings = self.settings
-            self._pool = asyncpg.create_pool(
-                host=self.host,
-                port=self.port,
-                user=settings.db_user,
-                password=settings.db_password.get_secret_value(),
-                database=settings.db_name,
-                min_size=0,
-                max_size=settings.db_pool_size,
-                timeout=CONNECT_SECONDS,
-                command_timeout=COMMAND_SECONDS,
-                # Said outright: asyncpg would look for files in $HOME, which a
-                # container's user may not be allowed to read.
-                ssl=False,
-                init=_read_json,
-                # No statement of ours leaves anything behind that had to be reset.
-                reset=_leave,
-            )
-        return await self._pool
+    async def _ask(
+        self, connection: Any, born: float, text: str, arguments: list[Any]
+    ) -> Any:
+        """One row; raises ConnectionLost where nobody was there to be asked."""
+        try:
+            row = await connection.fetchrow(text, *arguments)
+        except BaseException as error:
+            if isinstance(error, ValueError) or _is_refusal(error):
+                self._idle.append((connection, born))
+                raise
+            # Whatever comes now over this connection is not for the next reader.
+            connection.terminate()
+            if _is_closed(error):
+                raise ConnectionLost from error
+            raise
+        self._idle.append((connection, born))
+        return row
+
+    async def _connect(self) -> Any:
+        """One more connection."""
+        # A module without PostgreSQL has no driver.
+        asyncpg: Any = importlib.import_module("asyncpg")
+        settings = self.settings
+        connection = await asyncpg.connect(
+            host=self.host,
+            port=self.port,
+            user=settings.db_user,
+            password=settings.db_password.get_secret_value(),
+            database=settings.db_name,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            # Said outright: asyncpg would look for files in $HOME, which a container's
+            # user may not be allowed to read.
+            ssl=False,
+        )
+        await _read_json(connection)
+        return connection
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        while self._idle:
+            self._idle.pop()[0].terminate()
+
+
+class ConnectionLost(ConnectionError):
+    """The connection was gone before anything was asked over it."""
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the server answered, and only did not like the question."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    return bool(state) and not state.startswith(("08", "57", "58", "XX"))
 
 
 async def _read_json(connection: Any) -> None:
@@ -165,11 +193,7 @@ async def _read_json(connection: Any) -> None:
         )
 
 
-async def _leave(connection: Any) -> None:
-    """Nothing."""
-
-
-def _is_closed(error: Exception) -> bool:
+def _is_closed(error: BaseException) -> bool:
     """Whether a connection was gone before it could be asked."""
     state = str(getattr(error, "sqlstate", None) or "")
     if isinstance(error, ConnectionError) or state.startswith(("08", "57")):

@@ -14,9 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from flask_core.config import PostgresSettings
 from flask_core.errors import DependencyUnavailable
 from flask_core.failures import translate_timeouts, translated
-from flask_core.reader import COMMAND_SECONDS, CONNECT_SECONDS, Reader
+from flask_core.reader import (
+    COMMAND_SECONDS,
+    CONNECT_SECONDS,
+    RECYCLE_SECONDS,
+    Reader,
+)
 
-RECYCLE_SECONDS = 1800
 # A ping that failed keeps callers away until the next ones had their time to succeed.
 REST_SECONDS = 5.0
 REPLICA_REST_SECONDS = 2.0
@@ -34,7 +38,7 @@ class Server:
         self.host, self.port = host, port
         self.reader = Reader(settings, host, port)
         self._engine: AsyncEngine | None = None
-        self._resting_until = 0.0
+        self._resting_until = self._answered = 0.0
 
     @property
     def is_resting(self) -> bool:
@@ -54,7 +58,7 @@ class Server:
                 pool_size=self.settings.db_pool_size,
                 max_overflow=self.settings.db_pool_size,
                 pool_timeout=COMMAND_SECONDS,
-                pool_recycle=RECYCLE_SECONDS,
+                pool_recycle=round(RECYCLE_SECONDS),
                 # A log shows the statement, never the values that were bound to it.
                 hide_parameters=True,
                 connect_args={
@@ -70,6 +74,7 @@ class Server:
 
     async def ping(self, timeout: float) -> None:
         """Raise DependencyUnavailable when it does not answer in time; rest meanwhile."""
+        began = time.monotonic()
         task = asyncio.create_task(self._ask())
         task.add_done_callback(_retrieved)
         try:
@@ -79,11 +84,13 @@ class Server:
                 raise DependencyUnavailable("database")
             await task
         except DependencyUnavailable:
-            self._resting_until = time.monotonic() + REST_SECONDS
+            # A question that was asked later may have been answered meanwhile.
+            if began >= self._answered:
+                self._resting_until = time.monotonic() + REST_SECONDS
             raise
         finally:
             task.cancel()
-        self._resting_until = 0.0
+        self._answered, self._resting_until = began, 0.0
 
     async def _ask(self) -> None:
         """The cheapest question, by both ways."""

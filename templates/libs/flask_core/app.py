@@ -17,7 +17,7 @@ from flask_core.apikeys import KeyStore
 from flask_core.auth import require_api_key
 from flask_core.cache import Cache
 from flask_core.config import ModuleSettings, PostgresSettings, RedisSettings
-from flask_core.connection import HttpConnection, WebsocketConnection
+from flask_core.connection import HttpConnection, ModuleRequest, WebsocketConnection
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Consumer, ExternalApi, Job, ModuleCall, ModuleConfig
 from flask_core.errors import ApiError
@@ -50,14 +50,16 @@ class ModuleApp(Quart):
 
     asgi_http_class = HttpConnection
     asgi_websocket_class = WebsocketConnection
+    request_class = ModuleRequest
 
     async def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         """Note the route for the metrics, then do as Quart does.
 
         Quart 0.22 and 0.23 hand over different contexts; both are passed on untouched.
         """
-        if request.url_rule is not None:
-            context.request_state().route = request.url_rule.rule
+        state = context.request_state()
+        if state.request.url_rule is not None:
+            state.route = state.request.url_rule.rule
         return await super().dispatch_request(*args, **kwargs)
 
     def create_url_adapter(self, request: Any) -> MapAdapter | None:
@@ -144,6 +146,12 @@ def _resources(
     metrics = Metrics(config.module_id, settings.module_version)
     redis = RedisX(settings) if isinstance(settings, RedisSettings) else None
     database = AsyncDAL(settings) if isinstance(settings, PostgresSettings) else None
+    clients = {api.id: HttpClient(api) for api in external_apis}
+    modules = {call.module: ModuleClient(call) for call in module_calls}
+    for target, client in clients.items():
+        metrics.watch_breaker(target, client.breaker)
+    for target, module in modules.items():
+        metrics.watch_breaker(target, module.client.breaker)
     return Resources(
         settings=settings,
         config=config,
@@ -151,11 +159,11 @@ def _resources(
         keys=KeyStore(settings, database),
         cache=Cache(redis, metrics, settings.enable_cache),
         limiter=Limiter(redis),
-        events=Events(redis, config.module_id, metrics),
+        events=Events(redis, config.module_id, metrics, database),
         database=database,
         redis_or_none=redis,
-        clients={api.id: HttpClient(api) for api in external_apis},
-        modules={call.module: ModuleClient(call) for call in module_calls},
+        clients=clients,
+        modules=modules,
     )
 
 

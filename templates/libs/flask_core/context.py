@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_core.errors import IsolationError
 
@@ -26,7 +26,7 @@ _CORRELATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class RequestState:
     """What is known of one request; `headers` are as they arrived, names in lower case.
 
-    `answer_headers` go along with whatever the answer is.
+    `request` is Quart's view of it, `is_limited` whether its view runs under a time limit; `answer_headers` go along with whatever the answer is.
     """
 
     correlation_id: str
@@ -35,6 +35,11 @@ class RequestState:
     path: str
     client: str
     route: str = "unmatched"
+    request: Any = None
+    is_limited: bool = False
+    is_reading: bool = False
+    is_stale: bool = False
+    deadline: float | None = None
     call: Call | None = None
     delivery: WebhookDelivery | None = None
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -62,6 +67,11 @@ def leave(tokens: Tokens) -> None:
 def request_state() -> RequestState:
     """The request being answered; raises LookupError outside of one."""
     return _request.get()
+
+
+def request_or_none() -> RequestState | None:
+    """The request being answered, or None in an event, a job or a test."""
+    return _request.get(None)
 
 
 def current_call() -> Call:

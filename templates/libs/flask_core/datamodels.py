@@ -159,7 +159,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ExternalApi:
-    """An HTTP API outside the platform and how patiently it is called."""
+    """An HTTP API outside the platform and how patiently it is called.
+
+    `tells_patience` is for our own modules: they stop when the caller no longer waits.
+    """
 
     id: str
     base_url: str
@@ -167,6 +170,8 @@ class ExternalApi:
     attempts: int = 2
     breaker_threshold: int = 5
     breaker_reset_seconds: float = 30.0
+    max_concurrent: int = 50
+    tells_patience: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -1,16 +1,19 @@
 """Events between modules: fanned out by pub/sub, or kept on a stream until consumed.
 
 A durable event is read by one replica of each consuming module, tried again with a growing
-pause, and put on the dead-letter stream when it keeps failing. The same event is handled
-once: its id is remembered. Serves "Asynchronous Communication".
+pause, and put on the dead-letter stream when it keeps failing; `python -m
+flask_core.replay` puts it back. The same event is applied once, whoever crashes when.
+Serves "Asynchronous Communication".
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import secrets
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -23,8 +26,10 @@ from flask_core.context import (
     correlation_id,
     correlation_scope,
 )
+from flask_core.database import AsyncDAL
 from flask_core.datamodels import Consumer, Event
 from flask_core.errors import DependencyUnavailable
+from flask_core.inbox import applied_once, forget_old
 from flask_core.logging import log_error, log_system
 from flask_core.metrics import Metrics
 from flask_core.redisx import RedisX
@@ -33,7 +38,10 @@ ATTEMPTS = 5
 STREAM_LENGTH = 100_000
 REMEMBERED_SECONDS = 86_400
 POLL_SECONDS = 0.5
-CLAIM_AFTER_MS = 30_000
+# An event whose consumer said nothing for so long is taken over by another one.
+CLAIM_AFTER_MS = 8_000
+LONGEST_PAUSE = 2.0
+MEASURE_SECONDS = 15.0
 
 
 def channel(name: str) -> str:
@@ -54,8 +62,16 @@ def dead_letters(name: str) -> str:
 class Events:
     """Publishes and consumes for one module."""
 
-    def __init__(self, redis: RedisX | None, module_id: str, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        redis: RedisX | None,
+        module_id: str,
+        metrics: Metrics,
+        database: AsyncDAL | None = None,
+    ) -> None:
+        """With a database an event is noted in the transaction that applies it."""
         self.redis = redis
+        self.database = database
         self.module_id = module_id
         self.metrics = metrics
         self.consumer_name = f"{module_id}-{secrets.token_hex(4)}"
@@ -74,17 +90,25 @@ class Events:
         self.metrics.events.labels(name, "published").inc()
         return identifier
 
-    async def enqueue(self, name: str, payload: Mapping[str, Any]) -> str:
-        """Put an event on its stream, where it stays until consumed; returns its id."""
-        identifier, data = self._encode(name, payload)
+    async def enqueue(
+        self, name: str, payload: Mapping[str, Any], event_id: str | None = None
+    ) -> str:
+        """Put an event on its stream, where it stays until consumed; returns its id.
+
+        When this fails nobody knows whether it is there. Try again with the same
+        `event_id`: consumers apply an id once.
+        """
+        identifier, data = self._encode(name, payload, event_id)
         limit = ("MAXLEN", "~", STREAM_LENGTH)
         await self._redis().do("XADD", stream(name), *limit, "*", "event", data)
         self.metrics.events.labels(name, "published").inc()
         return identifier
 
-    def _encode(self, name: str, payload: Mapping[str, Any]) -> tuple[str, bytes]:
+    def _encode(
+        self, name: str, payload: Mapping[str, Any], event_id: str | None = None
+    ) -> tuple[str, bytes]:
         """The event as it travels."""
-        identifier = f"evt_{secrets.token_hex(12)}"
+        identifier = event_id or f"evt_{secrets.token_hex(12)}"
         event = {
             "id": identifier,
             "event": name,
@@ -132,54 +156,128 @@ class Events:
                         await self._handle(consumer, event)
 
     async def _read(self, consumer: Consumer) -> None:
-        """Read a stream in this module's consumer group."""
+        """Read a stream in this module's consumer group, one event at a time."""
         client, name = self._redis().client, stream(consumer.event)
         with contextlib.suppress(ResponseError):
             await client.xgroup_create(name, self.module_id, id="0", mkstream=True)
+        measured = 0.0
         while not self.stopping.is_set():
+            if time.monotonic() - measured > MEASURE_SECONDS:
+                measured = time.monotonic()
+                await self._measure(consumer)
             claimed: Any = await client.xautoclaim(
-                name, self.module_id, self.consumer_name, CLAIM_AFTER_MS, count=10
+                name, self.module_id, self.consumer_name, CLAIM_AFTER_MS, count=1
             )
-            fresh: Any = await client.xreadgroup(
+            fresh: Any = claimed[1] or await client.xreadgroup(
                 self.module_id,
                 self.consumer_name,
                 {name: ">"},
-                count=10,
+                count=1,
                 block=round(POLL_SECONDS * 1000),
             )
-            entries = [*claimed[1], *(entry for _, found in fresh for entry in found)]
+            entries = claimed[1] or [e for _, found in fresh for e in found]
             for entry, fields in entries:
-                await self._settle(consumer, entry, fields)
+                async with self._held(name, entry):
+                    await self._settle(consumer, entry, fields)
+
+    async def _measure(self, consumer: Consumer) -> None:
+        """Tell how many events wait to be handled."""
+        client = self._redis().client
+        groups: Any = await client.xinfo_groups(stream(consumer.event))
+        for group in groups:
+            if group["name"] == self.module_id.encode():
+                waiting = (group.get("lag") or 0) + group["pending"]
+                self.metrics.waiting.labels(consumer.event).set(waiting)
+        if self.database is not None:
+            with contextlib.suppress(DependencyUnavailable):
+                await forget_old(self.database)
+
+    @contextlib.asynccontextmanager
+    async def _held(self, name: str, entry: bytes) -> AsyncIterator[None]:
+        """Tell the group again and again that an event is in good hands."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(CLAIM_AFTER_MS / 4000)
+                with contextlib.suppress(RedisError, OSError):
+                    await self._redis().client.xclaim(
+                        name,
+                        self.module_id,
+                        self.consumer_name,
+                        0,
+                        [entry],
+                        justid=True,
+                    )
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
 
     async def _settle(self, consumer: Consumer, entry: bytes, fields: Any) -> None:
         """Handle one entry of a stream until it works or is given up."""
         client, name = self._redis().client, stream(consumer.event)
         data = (fields or {}).get(b"event", b"")
         event = _decode(data, consumer.event)
-        handled = event is not None and await self._handle_once(consumer, event)
-        if not handled:
-            await client.xadd(
-                dead_letters(consumer.event),
-                {"event": data, "module": self.module_id},
-                maxlen=STREAM_LENGTH,
-            )
-            self.metrics.events.labels(consumer.event, "dead_letter").inc()
-        await client.xack(name, self.module_id, entry)
+        handled = event is not None and await self._handle_until(consumer, event)
+        async with client.pipeline(transaction=True) as pipeline:
+            if not handled:
+                pipeline.xadd(
+                    dead_letters(consumer.event),
+                    {"event": data, "module": self.module_id},
+                    maxlen=STREAM_LENGTH,
+                )
+                self.metrics.events.labels(consumer.event, "dead_letter").inc()
+            pipeline.xack(name, self.module_id, entry)
+            await pipeline.execute()
 
-    async def _handle_once(self, consumer: Consumer, event: Event) -> bool:
-        """Handle an event unless this module has done so before."""
-        mark = f"waddlebot:handled:{self.module_id}:{event.id}"
-        if await self._redis().client.exists(mark):
-            return True
-        for attempt in range(ATTEMPTS):
-            if await self._handle(consumer, event):
-                await self._redis().client.set(mark, b"1", ex=REMEMBERED_SECONDS)
-                return True
-            await asyncio.sleep(0.1 * 2**attempt)
+    async def _handle_until(self, consumer: Consumer, event: Event) -> bool:
+        """Handle an event; False when it failed again and again.
+
+        While a server is away nothing can be said of the event: it is tried until the
+        server is back. Raises DependencyUnavailable at a stop, the event unsettled.
+        """
+        attempt = 0
+        while attempt < ATTEMPTS:
+            try:
+                if await self._handle(consumer, event):
+                    return True
+                pause = min(0.1 * 2**attempt, LONGEST_PAUSE)
+                attempt += 1
+            except DependencyUnavailable:
+                pause = LONGEST_PAUSE
+                if self.stopping.is_set():
+                    raise
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self.stopping.wait(), pause * random.uniform(0.8, 1.2)
+                )
         return False
 
+    @contextlib.asynccontextmanager
+    async def _once(self, consumer: Consumer, event: Event) -> AsyncIterator[bool]:
+        """Whether an event is still to be handled; noted together with what it does.
+
+        Without a database the note is a key in Redis, set when the handler is done: a
+        crash in between has the event handled a second time.
+        """
+        if not consumer.durable:
+            yield True
+        elif self.database is not None:
+            name = f"{self.module_id}:{consumer.event}"
+            async with applied_once(self.database, name, event.id) as is_new:
+                yield is_new
+        else:
+            mark = f"waddlebot:handled:{self.module_id}:{event.id}"
+            yield not await self._redis().do("EXISTS", mark)
+            await self._redis().do("SET", mark, b"1", "EX", REMEMBERED_SECONDS)
+
     async def _handle(self, consumer: Consumer, event: Event) -> bool:
-        """Call the handler for the event's community; False when it failed."""
+        """Call the handler for the event's community; False when it failed.
+
+        Raises DependencyUnavailable where a durable event had better be tried later.
+        """
         if consumer.types and event.type not in consumer.types:
             return True
         scope = (
@@ -189,18 +287,27 @@ class Events:
         )
         with correlation_scope(event.correlation_id), scope:
             try:
-                await consumer.handler(event)
+                async with self._once(consumer, event) as is_new:
+                    if is_new:
+                        await consumer.handler(event)
             except Exception as error:
                 log_error(
                     event.community_id,
                     f"consume:{event.name}",
                     type(error).__name__,
-                    exc_info=not isinstance(error, NotImplementedError),
+                    exc_info=None if _explains_itself(error) else error,
                 )
                 self.metrics.events.labels(event.name, "failed").inc()
+                if consumer.durable and isinstance(error, DependencyUnavailable):
+                    raise
                 return False
         self.metrics.events.labels(event.name, "handled").inc()
         return True
+
+
+def _explains_itself(error: Exception) -> bool:
+    """Whether a traceback would say nothing more."""
+    return isinstance(error, NotImplementedError | DependencyUnavailable)
 
 
 def _decode(data: bytes, name: str) -> Event | None:

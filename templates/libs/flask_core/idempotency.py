@@ -33,7 +33,7 @@ def idempotent(view: View[P]) -> View[P]:
             return await view(*args, **kwargs)
         if not (1 <= len(key) <= 128 and key.isascii() and key.isprintable()):
             raise ApiError(400, "invalid_input", "Idempotency-Key: 1 to 128 characters")
-        call, data = current_call(), await read_whole(request)
+        call, data = current_call(), await read_whole()
         body = hashlib.sha256(data).hexdigest()
         name = hashlib.sha256(
             f"{call.community_id}:{call.principal.key_id}:{request.path}:{key}".encode()

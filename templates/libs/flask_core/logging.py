@@ -27,6 +27,7 @@ from flask_core.context import community_or_none, correlation_id
 
 MAX_BYTES = 10_000_000
 BACKUPS = 5
+GATHER_SECONDS = 0.01
 _PLAIN = re.compile(r"[^\s\"'=\\\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SECRET = re.compile(
     r"(secret|passw|authorization|credential|cookie|signature|private)|"
@@ -108,7 +109,7 @@ class RotatingFile(logging.handlers.RotatingFileHandler):
 
 
 class AAAHandler(logging.Handler):
-    """Writes lines to stdout and to a file, those of one turn of the loop at once.
+    """Writes lines to stdout and to a file, those of a hundredth of a second at once.
 
     A full disk costs the lines of the file, never the request; it is said on stdout once.
     """
@@ -132,13 +133,13 @@ class AAAHandler(logging.Handler):
         self.write(line)
 
     def write(self, line: str) -> None:
-        """Write one line, together with the others of this turn of the loop."""
+        """Write one line, together with those that come right after it."""
         with self._guard:
             self._waiting.append(line)
             if len(self._waiting) > 1:
                 return
         try:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
         except RuntimeError:
             self.flush()
 
@@ -234,6 +235,12 @@ def setup_logging(package: str, version: str, level: str, log_dir: str) -> None:
     _LOGGER.setLevel(level)
     if problem:
         log_system("log_file", "unavailable", folder=log_dir, reason=problem)
+
+
+def flush() -> None:
+    """Write what waits; for the end, when no loop will do it."""
+    if _handler is not None:
+        _handler.flush()
 
 
 def get_logger(name: str) -> logging.Logger:

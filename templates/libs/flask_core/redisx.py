@@ -20,11 +20,11 @@ from flask_core.errors import DependencyUnavailable
 if TYPE_CHECKING:
     from flask_core.config import RedisSettings
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 2.0
 # A command that failed keeps the others away for a second, a ping that failed for longer:
 # the next ping decides then.
 REST_SECONDS = 1.0
-PING_REST_SECONDS = 4.0
+PING_REST_SECONDS = 5.0
 MAX_FLUSHES = 4
 MAX_CONNECTIONS = 64
 Pending = tuple[tuple[Any, ...], "asyncio.Future[Any]"]
@@ -50,6 +50,7 @@ class RedisX:
         self._is_scheduled = False
         self._flushes: set[asyncio.Task[None]] = set()
         self._resting_until = 0.0
+        self._answered = 0.0
 
     async def do(self, *command: Any) -> Any:
         """Run one command; raises DependencyUnavailable when Redis does not answer."""
@@ -80,10 +81,11 @@ class RedisX:
         self._is_scheduled = False
         batch, self._pending = self._pending, []
         answers: list[Any] = [DependencyUnavailable("redis")] * len(batch)
+        began = time.monotonic()
         try:
             answers = await self._send([command for command, _ in batch])
         except (RedisError, OSError, TimeoutError):
-            self._rest(REST_SECONDS)
+            self._rest(REST_SECONDS, began)
         finally:
             for (_, future), answer in zip(batch, answers, strict=True):
                 if future.done():
@@ -94,25 +96,54 @@ class RedisX:
                     future.set_result(answer)
 
     async def _send(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        """The answers to some commands, sent as one pipeline."""
-        async with self.client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            return await pipeline.execute(raise_on_error=False)
+        """The answers to some commands, sent as one text over one connection."""
+        pool: Any = self.client.connection_pool
+        connection = await pool.get_connection()
+        try:
+            text = b"".join([_packed(command) for command in commands])
+            await connection.send_packed_command(text)
+            return [await self._answer(connection, each[0]) for each in commands]
+        except BaseException:
+            # Answers that nobody read would be taken for those of the next commands.
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(connection)
 
-    def _rest(self, seconds: float) -> None:
-        """Refuse commands for a while."""
-        self._resting_until = max(self._resting_until, time.monotonic() + seconds)
+    async def _answer(self, connection: Any, name: str) -> Any:
+        """One answer as redis-py has it; a refusal of one is not one of the others."""
+        try:
+            answer = await connection.read_response()
+        except ResponseError as error:
+            return error
+        convert = self.client.response_callbacks.get(name)
+        return answer if convert is None else convert(answer)
+
+    def _rest(self, seconds: float, began: float) -> None:
+        """Refuse commands for a while, unless a later question was answered."""
+        if began >= self._answered:
+            until = time.monotonic() + seconds
+            self._resting_until = max(self._resting_until, until)
 
     async def ping(self) -> None:
         """Raise DependencyUnavailable when Redis does not answer."""
+        began = time.monotonic()
         try:
             await self.client.ping()
         except (RedisError, OSError, TimeoutError):
-            self._rest(PING_REST_SECONDS)
+            self._rest(PING_REST_SECONDS, began)
             raise DependencyUnavailable("redis") from None
-        self._resting_until = 0.0
+        self._answered, self._resting_until = began, 0.0
 
     async def close(self) -> None:
         """Close every connection."""
         await self.client.aclose()
+
+
+def _packed(command: tuple[Any, ...]) -> bytes:
+    """A command as Redis reads it."""
+    parts = [b"*%d\r\n" % len(command)]
+    for word in command:
+        data = word if isinstance(word, bytes) else str(word).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)

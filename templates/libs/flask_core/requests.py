@@ -105,9 +105,10 @@ def _call_of(body: ActionBody) -> Call:
 
 async def _json_object() -> dict[str, Any]:
     """The body, which must be a JSON object of reasonable depth."""
-    if request.mimetype != "application/json":
+    kind = (request_state().header(b"content-type") or "").partition(";")[0]
+    if kind.strip().lower() != "application/json":
         raise ApiError(415, "unsupported_media_type", "send application/json")
-    data = await read_whole(request)
+    data = await read_whole()
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -6,8 +6,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
+from werkzeug.exceptions import RequestTimeout
+
+from flask_core.context import RequestState, request_or_none, request_state
 from flask_core.errors import ApiError, DependencyUnavailable
 
+PATIENCE_HEADER = b"x-request-timeout-ms"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -23,15 +27,20 @@ async def within(seconds: float | None, work: Awaitable[R]) -> R:
 def time_limit(
     seconds: float,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Answer 503 when a view takes longer."""
+    """Answer 503 when a view takes longer, 408 when it is the body that does not arrive."""
 
     def decorate(view: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         @functools.wraps(view)
         async def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+            state = request_state()
+            state.is_limited = True
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(_patience(seconds, state)) as limit:
+                    state.deadline = limit.when()
                     return await view(*args, **kwargs)
             except TimeoutError:
+                if state.is_reading:
+                    raise RequestTimeout() from None
                 raise ApiError(
                     503,
                     "service_unavailable",
@@ -42,6 +51,42 @@ def time_limit(
         return limited
 
     return decorate
+
+
+def _patience(seconds: float, state: RequestState) -> float:
+    """How long a view may take: no longer than its caller, a module, will wait."""
+    given = state.header(PATIENCE_HEADER) or ""
+    if given.isascii() and given.isdigit() and len(given) <= 9:
+        return min(seconds, int(given) / 1000)
+    return seconds
+
+
+def seconds_left(seconds: float) -> float:
+    """At most so many seconds, and no more than the current request has left."""
+    state = request_or_none()
+    if state is None or state.deadline is None:
+        return seconds
+    left = state.deadline - asyncio.get_running_loop().time()
+    return max(min(seconds, left), 0.001)
+
+
+class RetryBudget:
+    """Allows retries for a tenth of the calls: a target in trouble is not hammered."""
+
+    def __init__(self, most: float = 10.0, a_call: float = 0.1) -> None:
+        self.most, self.a_call = most, a_call
+        self._left = most
+
+    def earn(self) -> None:
+        """A call is made."""
+        self._left = min(self._left + self.a_call, self.most)
+
+    def spend(self) -> bool:
+        """Whether there may be a retry."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class CircuitBreaker:

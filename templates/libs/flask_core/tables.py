@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -24,11 +25,17 @@ class Base(DeclarativeBase):
 
     def to_dict(self) -> dict[str, object]:
         """The row as JSON-ready values by column name, without encrypted columns."""
-        return {
-            str(each.columns[0].name): plain(getattr(self, each.key))
-            for each in type(self).__mapper__.column_attrs
-            if not isinstance(each.columns[0].type, EncryptedText)
-        }
+        return {name: plain(getattr(self, key)) for name, key in _readable(type(self))}
+
+
+@functools.cache
+def _readable(model: type[Base]) -> tuple[tuple[str, str], ...]:
+    """The columns that an answer may show: their names and attributes."""
+    return tuple(
+        (str(each.columns[0].name), each.key)
+        for each in model.__mapper__.column_attrs
+        if not isinstance(each.columns[0].type, EncryptedText)
+    )
 
 
 class Timestamped:

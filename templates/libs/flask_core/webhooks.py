@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import functools
 import hashlib
 import hmac
@@ -181,6 +182,8 @@ SCHEMES: dict[str, Verify] = {
     "generic_hmac": verify_generic,
 }
 REMEMBERED_SECONDS = 1200
+CLAIMED_SECONDS = 60
+_CLAIMED, _DONE = b"claimed", b"done"
 
 
 def webhook(
@@ -204,10 +207,11 @@ def webhook(
             challenge = _challenge(scheme, delivery)
             if challenge is not None:
                 return challenge
-            if await _is_repeated(delivery):
-                return create_response({"success": True})
             state.delivery = delivery
-            return await view(*args, **kwargs)
+            key = _key(delivery)
+            if key is None:
+                return await view(*args, **kwargs)
+            return await _once(key, lambda: view(*args, **kwargs))
 
         return verified
 
@@ -234,7 +238,7 @@ def _plain(secret: Secret) -> str:
 
 async def _verify(scheme: str, verify: Verify, secret: str) -> WebhookDelivery:
     """The delivery, when the platform signed it."""
-    body = await read_whole(request)
+    body = await read_whole()
     headers = dict(request.headers)
     proof = verify(headers, body, secret)
     if proof is None:
@@ -281,8 +285,8 @@ def _subscription(scheme: str, verify_token: Secret | None) -> Response:
     return text_response(challenge[:500])
 
 
-async def _is_repeated(delivery: WebhookDelivery) -> bool:
-    """Whether a delivery of this id was taken in before.
+def _key(delivery: WebhookDelivery) -> str | None:
+    """What a delivery is remembered by.
 
     A scheme that signs neither an id nor a time cannot tell a repetition from an equal
     event, so nothing is held back there.
@@ -290,19 +294,41 @@ async def _is_repeated(delivery: WebhookDelivery) -> bool:
     identifier, stamp = delivery.id, _stamp(delivery.headers)
     if identifier is None and stamp:
         identifier = hashlib.sha256(stamp + delivery.body).hexdigest()
-    redis = resources().redis_or_none
-    if redis is None or identifier is None:
-        return False
-    key = f"waddlebot:webhook:{delivery.scheme}:{identifier}"
+    if identifier is None or resources().redis_or_none is None:
+        return None
+    return f"waddlebot:webhook:{delivery.scheme}:{identifier}"
+
+
+async def _once(key: str, view: Callable[[], Awaitable[Response]]) -> Response:
+    """Take a delivery in unless that was done before.
+
+    It counts as done when the view has answered: one that failed may be delivered again.
+    """
+    redis = resources().redis
     try:
-        return not await redis.do("SET", key, b"1", "NX", "EX", REMEMBERED_SECONDS)
+        claimed = await redis.do("SET", key, _CLAIMED, "NX", "EX", CLAIMED_SECONDS)
+        state = None if claimed else await redis.do("GET", key)
     except DependencyUnavailable:
-        raise ApiError(
-            503,
-            "service_unavailable",
-            "deliveries cannot be told apart right now, send it again",
-            {"Retry-After": "5"},
-        ) from None
+        raise _send_again("deliveries cannot be told apart right now") from None
+    if not claimed:
+        if state == _DONE:
+            return create_response({"success": True})
+        raise _send_again("this delivery is being handled")
+    try:
+        answer = await view()
+    except BaseException:
+        with contextlib.suppress(DependencyUnavailable):
+            await redis.do("DEL", key)
+        raise
+    with contextlib.suppress(DependencyUnavailable):
+        await redis.do("SET", key, _DONE, "EX", REMEMBERED_SECONDS)
+    return answer
+
+
+def _send_again(why: str) -> ApiError:
+    """503 that asks the platform to deliver once more."""
+    message = f"{why}, send it again"
+    return ApiError(503, "service_unavailable", message, {"Retry-After": "5"})
 
 
 def _stamp(headers: Headers) -> bytes:
