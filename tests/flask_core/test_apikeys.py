@@ -14,7 +14,7 @@ from flask_core.context import all_communities
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Principal
 from flask_core.errors import DependencyUnavailable
-from flask_core.migrate import _API_KEYS
+from flask_core.migrate import PLATFORM
 from flask_core.testing.faults import FaultProxy
 from flask_core.testing.servers import Postgres
 from tests.flask_core.conftest import settings_for
@@ -41,10 +41,11 @@ def settings(**more: Any) -> ModuleSettings:
 async def table(dal: AsyncDAL) -> AsyncIterator[AsyncDAL]:
     """A data layer whose database has the platform's table."""
     with all_communities("a test makes the platform's table"):
-        await dal.execute(_API_KEYS)
+        for statement in PLATFORM:
+            await dal.execute(statement)
     yield dal
     with all_communities("a test clears up"):
-        await dal.execute("DROP TABLE api_keys")
+        await dal.execute("DROP TABLE api_keys, handled_events")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
+import redis.exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -83,7 +84,7 @@ class RedisX:
         answers: list[Any] = [DependencyUnavailable("redis")] * len(batch)
         began = time.monotonic()
         try:
-            answers = await self._send([command for command, _ in batch])
+            answers = await self._send_live([command for command, _ in batch])
         except (RedisError, OSError, TimeoutError):
             self._rest(REST_SECONDS, began)
         finally:
@@ -94,6 +95,17 @@ class RedisX:
                     future.set_exception(answer)
                 else:
                     future.set_result(answer)
+
+    async def _send_live(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """As `_send`, once more where the connection had been closed meanwhile.
+
+        Redis may have executed the commands the first time: each of ours is harmless
+        when it is executed twice, or tells.
+        """
+        try:
+            return await self._send(commands)
+        except (ConnectionError, redis.exceptions.ConnectionError):
+            return await self._send(commands)
 
     async def _send(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """The answers to some commands, sent as one text over one connection."""
