@@ -23,6 +23,17 @@ _UNIQUE, _FOREIGN_KEY, _EXCLUSION, _ROW_SECURITY = "23505", "23503", "23P01", "4
 _WRONG_VALUE = "a value does not fit its column"
 
 
+class ConnectionLost(DependencyUnavailable):
+    """The server closed the connection; another one may be had at once."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a connection had been closed before it was used."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(error, ConnectionLost)
+
+
 def meaning(error: BaseException) -> BaseException:
     """The error a caller may see; the same one when it is a mistake in our code."""
     match error:
@@ -79,6 +90,8 @@ def translate_timeouts(engine: Engine) -> None:
     """
 
     def handle(found: ExceptionContext) -> None:
+        if isinstance(found.original_exception, ConnectionError):
+            raise ConnectionLost("database") from None
         if isinstance(found.original_exception, TimeoutError | OSError):
             raise DependencyUnavailable("database") from None
 

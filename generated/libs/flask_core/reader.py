@@ -124,7 +124,7 @@ class Reader:
                 if time.monotonic() - born > RECYCLE_SECONDS:
                     connection.terminate()
                     continue
-                with contextlib.suppress(ConnectionLost):
+                with contextlib.suppress(ConnectionGone):
                     return await self._ask(connection, born, text, arguments)
             connection = await self._connect()
             return await self._ask(connection, time.monotonic(), text, arguments)
@@ -134,7 +134,7 @@ class Reader:
     async def _ask(
         self, connection: Any, born: float, text: str, arguments: list[Any]
     ) -> Any:
-        """One row; raises ConnectionLost where nobody was there to be asked."""
+        """One row; raises ConnectionGone where nobody was there to be asked."""
         try:
             row = await connection.fetchrow(text, *arguments)
         except BaseException as error:
@@ -144,7 +144,7 @@ class Reader:
             # Whatever comes now over this connection is not for the next reader.
             connection.terminate()
             if _is_closed(error):
-                raise ConnectionLost from error
+                raise ConnectionGone from error
             raise
         self._idle.append((connection, born))
         return row
@@ -175,7 +175,7 @@ class Reader:
             self._idle.pop()[0].terminate()
 
 
-class ConnectionLost(ConnectionError):
+class ConnectionGone(ConnectionError):
     """The connection was gone before anything was asked over it."""
 
 

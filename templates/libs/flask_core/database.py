@@ -26,7 +26,7 @@ from flask_core.errors import (
     IsolationError,
     NotFound,
 )
-from flask_core.failures import meaning, translated
+from flask_core.failures import ConnectionLost, is_lost, meaning, translated
 from flask_core.isolation import CommunityScoped, IsolatedSession, check_reference
 from flask_core.isolation import check_scope, scope
 from flask_core.paging import Order, Page
@@ -286,8 +286,8 @@ class AsyncDAL:
         with translated():
             try:
                 return await self._begin_once(server)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
+            except (DBAPIError, ConnectionLost) as error:
+                if not is_lost(error):
                     raise
             return await self._begin_once(server)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from flask_core.errors import DependencyUnavailable
@@ -36,14 +37,26 @@ class Health:
 
     async def probe(self) -> None:
         """Ask each dependency once."""
+        async with asyncio.TaskGroup() as group:
+            for name, pings in self._pings().items():
+                group.create_task(self._probe(name, pings))
+
+    def _pings(self) -> dict[str, list[Awaitable[None]]]:
+        """The questions to each dependency."""
         database, redis = self.resources.database, self.resources.redis_or_none
+        pings: dict[str, list[Awaitable[None]]] = {}
         if database is not None:
-            self._note("database", await _answers(database.ping(PING_SECONDS)))
-            for replica in database.servers.replicas:
-                is_up = await _answers(replica.ping(PING_SECONDS))
-                self._note("database_replica", is_up)
+            pings["database"] = [database.ping(PING_SECONDS)]
+            replicas = database.servers.replicas
+            pings["database_replica"] = [r.ping(PING_SECONDS) for r in replicas]
         if redis is not None:
-            self._note("redis", await _answers(redis.ping()))
+            pings["redis"] = [redis.ping()]
+        return {name: asked for name, asked in pings.items() if asked}
+
+    async def _probe(self, name: str, pings: list[Awaitable[None]]) -> None:
+        """Ask one dependency, every server of it."""
+        answers = [await _answers(ping) for ping in pings]
+        self._note(name, all(answers))
 
     def _note(self, name: str, is_up: bool) -> None:
         """Remember how a dependency is; say so when it changed."""
@@ -92,9 +105,9 @@ class Health:
 
 
 async def _answers(ping: Any) -> bool:
-    """Whether a ping comes back in time."""
+    """Whether a ping comes back; each has its own limit, which is well below this one."""
     try:
-        async with asyncio.timeout(PING_SECONDS):
+        async with asyncio.timeout(3 * PING_SECONDS):
             await ping
     except (DependencyUnavailable, TimeoutError, OSError):
         return False

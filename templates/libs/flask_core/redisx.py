@@ -141,7 +141,7 @@ class RedisX:
         """Raise DependencyUnavailable when Redis does not answer."""
         began = time.monotonic()
         try:
-            await self.client.ping()
+            await self._send_live([("PING",)])
         except (RedisError, OSError, TimeoutError):
             self._rest(PING_REST_SECONDS, began)
             raise DependencyUnavailable("redis") from None

@@ -21,7 +21,8 @@ from flask_core.reader import (
     Reader,
 )
 
-# A ping that failed keeps callers away until the next ones had their time to succeed.
+# A ping that took so long and failed keeps callers away until the next ones had their time to succeed.
+SLOW_SECONDS = 0.5
 REST_SECONDS = 5.0
 REPLICA_REST_SECONDS = 2.0
 # How long a community that wrote reads from the primary; a replica is rarely later.
@@ -42,11 +43,11 @@ class Server:
 
     @property
     def is_resting(self) -> bool:
-        """Whether it did not answer a moment ago."""
+        """Whether it hung a moment ago."""
         return time.monotonic() < self._resting_until
 
     def refuse_while_down(self) -> None:
-        """Raise DependencyUnavailable when it did not answer a moment ago."""
+        """Raise DependencyUnavailable when it hung a moment ago."""
         if self.is_resting:
             raise DependencyUnavailable("database")
 
@@ -73,7 +74,10 @@ class Server:
         return self._engine
 
     async def ping(self, timeout: float) -> None:
-        """Raise DependencyUnavailable when it does not answer in time; rest meanwhile."""
+        """Raise DependencyUnavailable when it does not answer in time.
+
+        While it hangs, callers are refused at once.
+        """
         began = time.monotonic()
         task = asyncio.create_task(self._ask())
         task.add_done_callback(_retrieved)
@@ -84,15 +88,24 @@ class Server:
                 raise DependencyUnavailable("database")
             await task
         except DependencyUnavailable:
-            # A question that was asked later may have been answered meanwhile.
-            if began >= self._answered:
-                self._resting_until = time.monotonic() + REST_SECONDS
+            # Who refuses at once keeps nobody waiting, and a question that was asked later
+            # may have been answered meanwhile.
+            now = time.monotonic()
+            if now - began >= SLOW_SECONDS and began >= self._answered:
+                self._resting_until = now + REST_SECONDS
             raise
         finally:
             task.cancel()
         self._answered, self._resting_until = began, 0.0
 
     async def _ask(self) -> None:
+        """Ask twice: a connection that breaks does not mean that the server is down."""
+        try:
+            await self._ask_once()
+        except DependencyUnavailable:
+            await self._ask_once()
+
+    async def _ask_once(self) -> None:
         """The cheapest question, by both ways."""
         with translated():
             await self.reader.ping()
