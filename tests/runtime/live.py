@@ -113,7 +113,7 @@ async def live(
             urls = {"database_url": postgres.url, "redis_url": redis.url}
             environment = runner.module_environment(PROJECT, spec, urls, port, key)
             environment |= {"LOG_DIR": str(folder), "ROUTER_URL": "http://127.0.0.1:9"}
-            await _migrate(module, environment)
+            await migrate(module, environment)
             environment |= {
                 "DB_HOST": "127.0.0.1",
                 "DB_PORT": str(before_postgres.port),
@@ -143,7 +143,7 @@ async def live(
                         await asyncio.to_thread(process.wait, 40)
 
 
-async def _migrate(module: Path, environment: Mapping[str, str]) -> None:
+async def migrate(module: Path, environment: Mapping[str, str]) -> None:
     """Make the module's tables."""
     migration = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "flask_core.migrate"),
