@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
+import json
 import os
 import secrets
 import signal
@@ -14,9 +16,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
+import asyncpg  # type: ignore[import-untyped]
 
 from flask_core.testing.faults import FaultProxy
 from flask_core.testing.servers import Postgres, Redis
@@ -50,6 +52,35 @@ class Live:
     postgres: FaultProxy
     redis: FaultProxy
     log: Path
+    database_url: str
+    environment: Mapping[str, str]
+
+    async def add_key(self, role: str, communities: list[int], **more: Any) -> str:
+        """A key of the platform's table."""
+        key = secrets.token_urlsafe(32)
+        secret = self.environment["API_KEY_SECRET"].encode()
+        digest = hmac.digest(secret, key.encode(), "sha256").hex()
+        values = {
+            "key_hash": digest,
+            "name": "test",
+            "role": role,
+            "scopes": json.dumps({"communities": communities}),
+            **more,
+        }
+        names = ", ".join(values)
+        places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        await self.sql(
+            f"INSERT INTO api_keys ({names}) VALUES ({places})", *values.values()
+        )
+        return key
+
+    async def sql(self, statement: str, *values: Any) -> list[Any]:
+        """Ask the database itself."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return list(await connection.fetch(statement, *values))
+        finally:
+            await connection.close()
 
     async def call(
         self, method: str, path: str, body: Any = None, **headers: str
@@ -132,6 +163,8 @@ async def live(
                     before_postgres,
                     before_redis,
                     folder / f"{spec.package}.log",
+                    postgres.url,
+                    environment,
                 )
                 try:
                     if wait:
@@ -178,8 +211,3 @@ async def until_ready(found: Live) -> None:
                 if await found.health() == "healthy":
                     return
             await asyncio.sleep(0.05)
-
-
-def host_of(url: str) -> str:
-    """The host and port of an address."""
-    return urlsplit(url).netloc
