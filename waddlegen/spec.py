@@ -1150,7 +1150,12 @@ _POSTGRES = (
     Variable("DB_NAME", "waddlebot", description="Its database."),
     Variable("DB_USER", "waddlebot", description="Its user."),
     Variable("DB_PASSWORD", None, True, description="That user's password."),
-    Variable("DB_POOL_SIZE", 3, description="Connections a replica keeps."),
+    Variable(
+        "DB_POOL_SIZE", 3, description="Connections for changes, and as many for reads."
+    ),
+    Variable(
+        "DB_REPLICA_HOSTS", "", description="Replicas to read from: host:port, host."
+    ),
 )
 _REDIS = (
     Variable("REDIS_HOST", "redis.default.svc.cluster.local", description="Redis."),

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import json
 import random
 import time
 from collections import OrderedDict
@@ -18,11 +19,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
-import orjson
 from quart import Response, request
 from redis.exceptions import RedisError
 
 from flask_core.context import current_call, request_or_none, request_state
+from flask_core.encoding import encode
 from flask_core.errors import DependencyUnavailable, NotFound
 from flask_core.logging import log_system
 from flask_core.metrics import Metrics
@@ -220,7 +221,7 @@ def cached(seconds: int) -> Callable[[View[P]], View[P]]:
             key = f"{resources().config.module_id}:{call.community_id}:{digest}"
             body = await resources().cache.get(key, load, seconds)
             if request_state().is_stale:
-                body = orjson.dumps({**orjson.loads(body), "cached": True})
+                body = encode({**json.loads(body), "cached": True})
             return Response(body, content_type="application/json")
 
         return from_cache

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from flask_core.context import correlation_id
 from flask_core.datamodels import Call, ExternalApi, ModuleCall
+from flask_core.encoding import encode
 from flask_core.errors import ApiError, DependencyUnavailable
 from flask_core.resilience import CircuitBreaker, RetryBudget, seconds_left
 
@@ -132,7 +133,7 @@ class HttpClient:
         data = None
         if json is not None:
             data, sent["Content-Type"] = (
-                orjson.dumps(json, default=str),
+                encode(json),
                 "application/json",
             )
         try:

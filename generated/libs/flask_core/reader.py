@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
+
 from sqlalchemy import BigInteger, Float, bindparam, inspect, literal_column, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.orm import make_transient_to_detached
@@ -189,7 +190,7 @@ async def _read_json(connection: Any) -> None:
     """Read JSON columns as values, as SQLAlchemy does."""
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(
-            kind, schema="pg_catalog", encoder=str, decoder=orjson.loads
+            kind, schema="pg_catalog", encoder=str, decoder=json.loads
         )
 
 

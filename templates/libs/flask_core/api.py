@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from quart import Response
 
 from flask_core.context import correlation_id, request_state
+from flask_core.encoding import encode
 
 JSON = "application/json"
 _HTML_POLICY = (
@@ -27,7 +27,7 @@ def create_response(
 ) -> Response:
     """A JSON answer."""
     return Response(
-        orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS, default=str),
+        encode(body),
         status=status,
         headers=dict(headers or {}),
         content_type=JSON,

@@ -257,6 +257,8 @@ def _handle_errors(app: Quart) -> None:
 
     @app.errorhandler(Exception)
     async def failed(error: Exception) -> Response:
-        community = context.community_or_none()
-        log_error(community, "request", type(error).__name__, exc_info=error)
+        call = context.request_state().call
+        log_error(
+            call and call.community_id, "request", type(error).__name__, exc_info=error
+        )
         return error_response(500, "internal_error")

@@ -26,7 +26,10 @@ _CORRELATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class RequestState:
     """What is known of one request; `headers` are as they arrived, names in lower case.
 
-    `request` is Quart's view of it, `is_limited` whether its view runs under a time limit; `answer_headers` go along with whatever the answer is.
+    `request` is Quart's view of it. `is_limited` tells whether the view runs under a time
+    limit, which ends at `deadline` of the loop's clock; `is_reading` whether the body is
+    awaited; `is_stale` whether the answer is made of old values. `answer_headers` go
+    along with whatever the answer is.
     """
 
     correlation_id: str

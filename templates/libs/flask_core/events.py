@@ -28,6 +28,7 @@ from flask_core.context import (
 )
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Consumer, Event
+from flask_core.encoding import encode
 from flask_core.errors import DependencyUnavailable
 from flask_core.inbox import applied_once, forget_old
 from flask_core.logging import log_error, log_system
@@ -118,7 +119,7 @@ class Events:
             "source": self.module_id,
             "timestamp": timestamp(),
         }
-        return identifier, orjson.dumps(event, default=str)
+        return identifier, encode(event)
 
     async def consume(self, consumers: Sequence[Consumer]) -> None:
         """Consume until stopped; one task for the channels and one a stream."""

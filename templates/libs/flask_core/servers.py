@@ -21,7 +21,8 @@ from flask_core.reader import (
     Reader,
 )
 
-# A ping that took so long and failed keeps callers away until the next ones had their time to succeed.
+# A ping that took so long and failed keeps callers away until the next ones had their
+# time to succeed.
 SLOW_SECONDS = 0.5
 REST_SECONDS = 5.0
 REPLICA_REST_SECONDS = 2.0

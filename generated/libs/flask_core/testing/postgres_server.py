@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests and local runs, on 127.0.0.1, thrown away afterwards."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import secrets
@@ -9,7 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -85,6 +86,17 @@ class Postgres:
         """Stop."""
         self.stop()
 
+    @contextlib.contextmanager
+    def replica(self) -> Iterator["Replica"]:
+        """A streaming replica of our own server, which only reads."""
+        if self._server is None:
+            raise ServerError("only a server of our own can have a replica")
+        replica = Replica(self.admin_url, self.url)
+        try:
+            yield replica
+        finally:
+            replica.stop()
+
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
@@ -139,6 +151,44 @@ class Postgres:
         self._server.wait_until(lambda: _is_ready(data))
         self.url = f"postgresql://{NAME}:{password}@127.0.0.1:{port}/{NAME}"
         self.admin_url = f"postgresql://postgres:{admin}@127.0.0.1:{port}/postgres"
+
+
+class Replica:
+    """A server that follows another one and answers questions."""
+
+    def __init__(self, admin_url: str, url: str) -> None:
+        """Copy the primary's cluster, and follow it."""
+        folder, admin = new_folder(), urlsplit(admin_url)
+        programs, data, self.port = (
+            postgres_folder(folder / "programs"),
+            folder / "data",
+            free_port(),
+        )
+        place = f"host=127.0.0.1 port={admin.port} user={admin.username}"
+        _run(
+            [
+                str(programs / "pg_basebackup"),
+                *("-D", str(data), "--write-recovery-conf", "--no-sync"),
+                *("--checkpoint=fast", "-d", f"{place} password={admin.password}"),
+            ]
+        )
+        words = [str(programs / "postgres"), "-D", str(data), "-p", str(self.port)]
+        for name, value in SETTINGS.items():
+            words += ["-c", f"{name}={value}"]
+        self._server = Supervised(words, folder, signal.SIGINT)
+        self._server.wait_until(lambda: _is_ready(data))
+        parts = urlsplit(url)
+        user = parts.netloc.rpartition("@")[0]
+        self.url = parts._replace(netloc=f"{user}@127.0.0.1:{self.port}").geturl()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return "127.0.0.1", self.port
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._server.stop()
 
 
 def _initialise(programs: Path, data: Path, admin: str, password: str) -> None:
