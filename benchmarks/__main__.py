@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import rendering, runtime, start
+from benchmarks import rendering, runtime, soak, start
 from benchmarks.measure import Result
 
 BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
     "new-vs-cookiecutter": rendering.new_against_cookiecutter,
     "fleet-of-24": rendering.whole_fleet,
     "runtime": runtime.runtime,
+    "soak": soak.soak,
 }
 
 

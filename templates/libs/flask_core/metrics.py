@@ -1,5 +1,7 @@
 """Prometheus metrics of a module; the names are those of its alerts and dashboard."""
 
+import asyncio
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -46,6 +48,10 @@ class Metrics:
             "Requests being answered.",
             registry=self.registry,
         )
+        tasks = Gauge(
+            "waddlebot_tasks", "Tasks of the event loop.", registry=self.registry
+        )
+        tasks.set_function(_count_tasks)
         self.dependency = Gauge(
             "waddlebot_dependency_up",
             "Whether a dependency is connected.",
@@ -99,3 +105,11 @@ class Metrics:
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _count_tasks() -> float:
+    """How many tasks the loop has; none where no loop runs."""
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:
+        return 0.0
