@@ -141,7 +141,7 @@ def check_text(text: str, found: set[str]) -> None:
     assert not text or text in found or any(text in other for other in found), text
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=75)
 @given(values=spec_values())
 def test_answers_for_copier_are_the_context(values: dict[str, Any]) -> None:
     """What `show --answers` prints is read back by YAML as exactly what we render with."""

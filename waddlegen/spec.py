@@ -1117,6 +1117,13 @@ def _core_variables(spec: ModuleSpec) -> tuple[Variable, ...]:
         ),
         Variable("JWT_SECRET", None, True, description="Signs tokens; 32 characters."),
         Variable(
+            "JWT_SECRET_PREVIOUS",
+            None,
+            True,
+            False,
+            "The one before, while tokens it signed are still about.",
+        ),
+        Variable(
             "BOOTSTRAP_API_KEY",
             None,
             True,
@@ -1156,6 +1163,11 @@ _POSTGRES = (
     Variable(
         "DB_REPLICA_HOSTS", "", description="Replicas to read from: host:port, host."
     ),
+    Variable(
+        "DB_POOLER",
+        "none",
+        description="`transaction` behind PgBouncer in transaction mode.",
+    ),
 )
 _REDIS = (
     Variable("REDIS_HOST", "redis.default.svc.cluster.local", description="Redis."),
@@ -1165,6 +1177,13 @@ _REDIS = (
 _ENCRYPTION = (
     Variable(
         "ENCRYPTION_KEY", None, True, description="Encrypts columns; 32 characters."
+    ),
+    Variable(
+        "ENCRYPTION_KEY_PREVIOUS",
+        None,
+        True,
+        False,
+        "The one before, while columns it encrypted are still about.",
     ),
 )
 

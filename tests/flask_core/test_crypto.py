@@ -48,6 +48,20 @@ def test_what_was_never_encrypted_is_refused(stored: str) -> None:
         decrypt(stored)
 
 
+def test_a_key_can_be_replaced(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """What the one before has written is still read; what is new is under the new one."""
+    old = encrypt("token")
+    monkeypatch.setenv("ENCRYPTION_KEY", secrets.token_urlsafe(32))
+    monkeypatch.setenv("ENCRYPTION_KEY_PREVIOUS", key)
+    new = encrypt("token")
+    assert ["token", "token"] == [decrypt(old), decrypt(new)]
+    monkeypatch.delenv("ENCRYPTION_KEY_PREVIOUS")
+
+    assert "token" == decrypt(new)
+    with pytest.raises(ValueError, match="cannot be read"):
+        decrypt(old)
+
+
 def test_another_key_cannot_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The key is all that matters."""
     stored = encrypt("token")

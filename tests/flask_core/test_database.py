@@ -344,6 +344,24 @@ async def proxied(made: Postgres) -> AsyncIterator[tuple[AsyncDAL, FaultProxy]]:
         await dal.disconnect()
 
 
+async def test_no_prepared_statement_is_kept_behind_a_pooler(made: Postgres) -> None:
+    """A pooler in transaction mode may change the connection beneath it."""
+    dal = AsyncDAL(settings_for(made.url, db_pooler="transaction"))
+    count = "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE '%stmt%'"
+    with community_scope(OURS):
+        for _ in range(3):
+            await dal.query(Item)
+            await dal.get(Item, id=1)
+    with all_communities("a test looks into the server"):
+        rows = await dal.execute(count)
+    connection, _ = dal.servers.primary.reader._idle[0]
+    kept = await connection.fetchval("SELECT count(*) FROM pg_prepared_statements")
+    await dal.disconnect()
+
+    # The statements that are asking this very question are the only ones.
+    assert (1, 1) >= (rows[0][0], kept)
+
+
 async def timed(call: Any) -> float:
     """How long a call takes to fail for want of the database."""
     started = asyncio.get_running_loop().time()

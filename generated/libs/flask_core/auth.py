@@ -214,8 +214,10 @@ def _principal_of_token() -> Principal:
     settings = resources().settings
     principal = None
     if kind.lower() == "bearer" and token:
-        secret = settings.jwt_secret.get_secret_value()
-        principal = verify_jwt(token.strip(), secret, settings.module_name)
+        for secret in (settings.jwt_secret, settings.jwt_secret_previous):
+            if secret is not None and principal is None:
+                key = secret.get_secret_value()
+                principal = verify_jwt(token.strip(), key, settings.module_name)
     if principal is None:
         raise _refusal("invalid_token", "a valid bearer token is needed")
     return principal

@@ -1,6 +1,6 @@
 """Settings from the environment: all that the standard names, checked once at the start."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
@@ -29,6 +29,8 @@ class ModuleSettings(BaseSettings):
     router_api_key: SecretStr = Field(min_length=1)
     api_key_secret: SecretStr = Field(min_length=32)
     jwt_secret: SecretStr = Field(min_length=32)
+    # While a secret is replaced, what the one before it has signed is still accepted.
+    jwt_secret_previous: SecretStr | None = Field(default=None, min_length=32)
     bootstrap_api_key: SecretStr | None = Field(default=None, min_length=32)
     bootstrap_communities: str = Field(default="", pattern=r"^(\*|\d+(,\d+)*)?$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
@@ -48,6 +50,8 @@ class PostgresSettings(BaseSettings):
     db_password: SecretStr = Field(min_length=1)
     db_pool_size: int = Field(default=3, ge=1, le=100)
     db_rls: bool = False
+    # Behind PgBouncer in transaction mode a prepared statement may meet another connection.
+    db_pooler: Literal["none", "transaction"] = "none"
     db_replica_hosts: str = Field(
         default="", pattern=r"^([A-Za-z0-9_.-]+(:\d{1,5})?(,|$))*$"
     )
@@ -83,6 +87,7 @@ class EncryptionSettings(BaseSettings):
     """What a module with encrypted columns reads."""
 
     encryption_key: SecretStr = Field(min_length=32)
+    encryption_key_previous: SecretStr | None = Field(default=None, min_length=32)
 
 
 S = TypeVar("S", bound=BaseSettings)

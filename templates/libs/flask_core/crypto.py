@@ -1,6 +1,7 @@
 """Columns that are stored encrypted: AES-GCM under a key from ENCRYPTION_KEY."""
 
 import base64
+import contextlib
 import hashlib
 import os
 from functools import cache
@@ -37,12 +38,18 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(stored: str) -> str:
-    """The text again; raises ValueError when it was changed or the key is another."""
-    try:
-        data = base64.b64decode(stored, validate=True)
-        return _current().decrypt(data[:_NONCE], data[_NONCE:], None).decode()
-    except (InvalidTag, ValueError):
-        raise ValueError("an encrypted column cannot be read with this key") from None
+    """The text again; raises ValueError when it was changed or the key is another.
+
+    ENCRYPTION_KEY_PREVIOUS still reads what was written before the key was replaced.
+    """
+    ciphers = [_current()]
+    if len(previous := os.environ.get("ENCRYPTION_KEY_PREVIOUS", "")) >= 32:
+        ciphers.append(_cipher(previous))
+    for cipher in ciphers:
+        with contextlib.suppress(InvalidTag, ValueError):
+            data = base64.b64decode(stored, validate=True)
+            return cipher.decrypt(data[:_NONCE], data[_NONCE:], None).decode()
+    raise ValueError("an encrypted column cannot be read with this key")
 
 
 class EncryptedText(TypeDecorator[str]):

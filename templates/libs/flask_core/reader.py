@@ -163,6 +163,7 @@ class Reader:
             database=settings.db_name,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
+            statement_cache_size=100 if settings.db_pooler == "none" else 0,
             # Said outright: asyncpg would look for files in $HOME, which a container's
             # user may not be allowed to read.
             ssl=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import secrets
 import time
 from collections.abc import Iterator
 
@@ -69,6 +70,7 @@ class Server:
                     # Said outright: asyncpg would look for files in $HOME, which a
                     # container's user may not be allowed to read.
                     "ssl": False,
+                    **_statement_caches(self.settings),
                 },
             )
             translate_timeouts(self._engine.sync_engine)
@@ -128,6 +130,17 @@ class Server:
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
+
+
+def _statement_caches(settings: PostgresSettings) -> dict[str, object]:
+    """No prepared statement is kept where a pooler may change the connection below it."""
+    if settings.db_pooler == "none":
+        return {}
+    return {
+        "statement_cache_size": 0,
+        "prepared_statement_cache_size": 0,
+        "prepared_statement_name_func": lambda: f"__{secrets.token_hex(8)}__",
+    }
 
 
 class Servers:
