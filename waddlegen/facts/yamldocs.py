@@ -1,8 +1,9 @@
 """Read any YAML text into documents whose every key and value knows its place.
 
-Unlike a spec, a manifest may use all of YAML: several documents, anchors, merge keys. An
-alias is the anchored node itself, so that a bomb costs nothing to read; one that would be
-large when written out makes the text unusable, as do templates of Helm, with a reason.
+Unlike a spec, a manifest may use all of YAML: several documents, anchors, merge keys.
+An alias is the anchored node itself, so that a bomb costs nothing to read; one that
+would be large when written out makes the text unusable, as do templates of Helm, with a
+reason.
 """
 
 from __future__ import annotations
@@ -208,18 +209,17 @@ def _decoded(content: str | bytes) -> str | Unread:
     """The text, unless it is too large or no text."""
     if len(content) > MAX_BYTES:
         return Unread("larger than any manifest", Mark(1, 1), is_error=False)
-    if isinstance(content, bytes):
-        try:
-            content = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            return Unread("not UTF-8", Mark(line, 1))
-    bad = _UNREADABLE.search(content)
+    try:
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return Unread("not UTF-8", Mark(line, 1))
+    bad = _UNREADABLE.search(text)
     if bad:
-        line = content.count("\n", 0, bad.start()) + 1
+        line = text.count("\n", 0, bad.start()) + 1
         return Unread("a control character, which YAML does not allow", Mark(line, 1))
     # Halves of surrogate pairs cannot be handed to libyaml.
-    return content.encode("utf-8", "replace").decode("utf-8").removeprefix("\ufeff")
+    return text.encode("utf-8", "replace").decode("utf-8").removeprefix("\ufeff")
 
 
 def _helm(text: str) -> Unread:
@@ -319,9 +319,8 @@ class _Reader:
     def _alias(self, event: yaml.AliasEvent) -> None:
         """Put the anchored node in the alias's place."""
         mark: Any = event.start_mark
-        node, weight = self.anchors.get(event.anchor, (None, 1))
-        if node is None:
-            node = Node(mark.line + 1, mark.column + 1)
+        unknown = (Node(mark.line + 1, mark.column + 1), 1)
+        node, weight = self.anchors.get(event.anchor or "", unknown)
         self.expanded += weight
         if self.expanded > MAX_EXPANDED:
             raise _Stop("aliases that expand to millions", Mark(mark.line + 1, 1))
