@@ -1,4 +1,4 @@
-"""Kubernetes objects as rules ask for them: each value with its file, line and column."""
+"""Kubernetes objects as rules ask for them: every value with its place."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def is_variable(text: str | None) -> bool:
 
 
 def selects(selector: Node, labels: Node) -> bool:
-    """Whether `matchLabels`, or the selector of a Service, takes something with labels."""
+    """Whether `matchLabels`, or a Service's selector, takes something with labels."""
     wanted = {key: node.value for key, node in selector.keys.items()}
     found = {key: node.value for key, node in labels.keys.items()}
     return wanted.items() <= found.items()
@@ -283,7 +283,15 @@ def module_manifests(
         else:
             outside.append(each)
     own += _matching(outside, names)
-    return _sorted(survey, folder, own, visible, objects, generated, prefixed)
+    near = {
+        path
+        for path in objects
+        if (alone or is_inside(path, folder))
+        and _is_manifest(path)
+        and not any(is_inside(path, other) for other in others)
+    }
+    paths = near | {each.path for each in own}
+    return _with_faults(survey, paths, own, visible, generated, prefixed)
 
 
 def _below(path: str, folder: str) -> str:
@@ -291,18 +299,15 @@ def _below(path: str, folder: str) -> str:
     return path[len(folder) + 1 :] if folder and is_inside(path, folder) else path
 
 
-def _sorted(
+def _with_faults(
     survey: Survey,
-    folder: str,
+    paths: set[str],
     own: list[Manifest],
     visible: tuple[Manifest, ...],
-    objects: Mapping[str, tuple[Manifest, ...]],
     generated: frozenset[tuple[str, str]],
     prefixed: bool,
 ) -> Manifests:
     """Add what is wrong with the files themselves."""
-    paths = {each.path for each in own}
-    paths |= {p for p in objects if folder and is_inside(p, folder) and _manifest(p)}
     broken: list[BrokenFile] = []
     skipped: list[BrokenFile] = []
     duplicates: list[tuple[str, Duplicate]] = []
@@ -326,7 +331,7 @@ def _sorted(
     )
 
 
-def _manifest(path: str) -> bool:
+def _is_manifest(path: str) -> bool:
     """Whether a file lies where manifests do."""
     parts = set(path.split("/")[:-1])
     return bool(parts & {"k8s", "kubernetes", "deploy", "manifests", "helm", "charts"})

@@ -84,7 +84,7 @@ def is_aside(path: str) -> bool:
 
 
 def survey(repository: Path) -> Survey:
-    """Walk a repository; links are not followed, and what cannot be read is left out."""
+    """Walk a repository; links are not followed."""
     found: dict[str, list[str]] = {}
     for path in _files(repository):
         kind = _kind(_name(path))
