@@ -1,4 +1,4 @@
-"""Alerts, recording rules and objectives: Prometheus' files, its operator's, and SLOs."""
+"""Alerts, recording rules and objectives, in whichever file they stand."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ _TEMPLATES = {"CronJob": ("spec", "jobTemplate", "spec", "template"), "Pod": ()}
 _PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _GENERATORS = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 _VARIABLE = re.compile(r"\$\{|\$\(|\{\{|<%|%\(|^\$[A-Z_]+$|^<[^>]+>$|^\$\w+\$")
+_REFERRED = frozenset({"ConfigMap", "Secret", "ServiceAccount"})
 _NAMING_LABELS = (
     "module",
     "app",
@@ -231,6 +232,25 @@ def selects(selector: Node, labels: Node) -> bool:
     return wanted.items() <= found.items()
 
 
+def references(pods: list[Pod]) -> frozenset[tuple[str, str]]:
+    """The kinds and names of what pods take their settings from."""
+    found: set[tuple[str, str | None]] = set()
+    for pod in pods:
+        found.add(("ServiceAccount", pod.spec["serviceAccountName"].text))
+        for volume in pod.spec["volumes"]:
+            found.add(("ConfigMap", volume.at("configMap", "name").text))
+            found.add(("Secret", volume.at("secret", "secretName").text))
+        for container in pod.all_containers:
+            for source in container.node["envFrom"]:
+                found.add(("ConfigMap", source.at("configMapRef", "name").text))
+                found.add(("Secret", source.at("secretRef", "name").text))
+            for variable in container.node["env"]:
+                origin = variable["valueFrom"]
+                found.add(("ConfigMap", origin.at("configMapKeyRef", "name").text))
+                found.add(("Secret", origin.at("secretKeyRef", "name").text))
+    return frozenset((kind, name) for kind, name in found if name)
+
+
 def kebab(name: str) -> str:
     """A name as images and objects spell it."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -407,6 +427,8 @@ def _refers(each: Manifest, mine: list[Manifest], names: frozenset[str]) -> bool
     spec = each.spec
     if each.kind == "HorizontalPodAutoscaler":
         return spec.at("scaleTargetRef", "name").text in {m.name for m in mine}
+    if each.kind in _REFERRED:
+        return (each.kind, each.name) in references([m.pod for m in mine if m.pod])
     selector = {
         "Service": spec["selector"],
         "PodDisruptionBudget": spec.at("selector", "matchLabels"),

@@ -48,7 +48,7 @@ class Workflow:
 
 
 def workflows_of(survey: Survey) -> tuple[Workflow, ...]:
-    """Every workflow of a repository; `.github` may lie in a folder of fleets as well."""
+    """Every workflow; `.github` may lie in a folder of fleets as well."""
     return tuple(
         _workflow(survey, path)
         for path in survey.yaml
