@@ -1,4 +1,4 @@
-"""How one module is built, deployed and watched: its facts of Docker, Kubernetes and more.
+"""How one module is built, deployed and watched.
 
 Everything a rule on these files needs, each worked out once and only when asked for.
 """
