@@ -31,7 +31,8 @@ class PrometheusRule:
     @property
     def expr(self) -> str:
         """Its expression."""
-        return self.node["expr"].shown if self.node["expr"] else ""
+        value = self.node["expr"].value
+        return "" if value is None else str(value)
 
     @property
     def said(self) -> str:

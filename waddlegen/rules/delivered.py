@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 DeliveryCheck = Callable[[Delivery], Iterator[Problem]]
 
+# The same functions as in RULES, by code, before they are given a whole module.
+DELIVERY_RULES: dict[str, DeliveryCheck] = {}
+
 
 def delivery_rule(
     code: str, *, severity: Severity, topic: str, checklist: str | None = None
@@ -31,6 +34,7 @@ def delivery_rule(
             """Look at one module."""
             return check(delivery_of(module))
 
+        DELIVERY_RULES[code] = check
         rule(code, severity=severity, topic=topic, checklist=checklist)(of_module)
         return check
 
