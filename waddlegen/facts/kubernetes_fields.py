@@ -1,4 +1,4 @@
-"""The fields of the common kinds of Kubernetes, and what a manifest has that they lack."""
+"""The fields of Kubernetes' common kinds, and what in a manifest does not fit them."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ _LOCAL = re.compile(r"(?i)[._-](dev|development|local|test|tests|ci|override)([.
 def committed_secret(module: Delivery) -> Iterator[Problem]:
     """A secret is committed: in a Kubernetes Secret, a Dockerfile, or a Compose file.
 
-    base64 hides nothing, ENV and ARG stay readable in the image's history, and a default
-    such as `${JWT_SECRET:-changeme}` is what runs when nobody sets the variable. Make
-    Secrets outside the repository (or seal them), take build secrets from
-    `RUN --mount=type=secret`, and write `${JWT_SECRET:?}` without a default.
+    base64 hides nothing, ENV and ARG stay readable in the image's history, and a
+    default such as `${JWT_SECRET:-changeme}` is what runs when nobody sets the
+    variable. Make Secrets outside the repository (or seal them), take build secrets
+    from `RUN --mount=type=secret`, and write `${JWT_SECRET:?}` without a default.
     """
     for secret in module.manifests.of("Secret"):
         if not _TEMPLATE.search(secret.path.rpartition("/")[2]):

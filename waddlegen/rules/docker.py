@@ -59,7 +59,7 @@ def missing_dockerfile(module: Delivery) -> Iterator[Problem]:
 
 @delivery_rule("WB802", severity=WARNING, topic="docker", checklist="P1")
 def wrong_base(module: Delivery) -> Iterator[Problem]:
-    """An image is based on something other than python:3.13-slim, or on no fixed version.
+    """An image is not based on python:3.13-slim, or on no fixed version.
 
     All modules share one base: one download, one set of patches, one Python. An image
     without a tag, or `latest`, is another one tomorrow. Write `FROM python:3.13-slim`,
@@ -140,7 +140,8 @@ def missing_healthcheck(module: Delivery) -> Iterator[Problem]:
 
     It must ask /health, with a tool that the image has (slim images have neither curl
     nor wget), and fail when the answer is an error: `requests.get(…)` alone passes on
-    503, as does `curl` without `-f`. `urllib.request.urlopen` is always there and fails.
+    503, as does `curl` without `-f`. `urllib.request.urlopen` is always there and
+    fails.
     """
     found = _final(module)
     if found is None:
@@ -148,7 +149,8 @@ def missing_healthcheck(module: Delivery) -> Iterator[Problem]:
     file, stage = found
     chain = file.inherited(stage)
     check = next((i for i in reversed(chain) if i.keyword == "HEALTHCHECK"), None)
-    hint = "CMD python -c \"import urllib.request as u; u.urlopen('http://localhost:…/health')\""
+    hint = "CMD python -c \"import urllib.request as u; "
+        "u.urlopen('http://localhost:…/health')\""
     if check is None:
         message = "there is no HEALTHCHECK"
         line = stage.source.line
@@ -245,8 +247,8 @@ def pip_cache(module: Delivery) -> Iterator[Problem]:
 def source_before_requirements(module: Delivery) -> Iterator[Problem]:
     """The module's source is copied before its requirements are installed.
 
-    Every change of a line of code installs everything anew. Copy requirements.txt alone,
-    install, then copy the rest.
+    Every change of a line of code installs everything anew. Copy requirements.txt
+    alone, install, then copy the rest.
     """
     file = module.dockerfile
     for stage in file.stages if file else ():
@@ -269,12 +271,12 @@ _LOOPBACK = re.compile(r"(?:--host|--bind|-b|-h)[\s=,\"']+(?:127\.0\.0\.1|localh
 
 @delivery_rule("WB807", severity=WARNING, topic="docker", checklist="P1")
 def shell_command(module: Delivery) -> Iterator[Problem]:
-    """The image starts through a shell, cannot be reached, or does not say what to start.
+    """The image starts through a shell, cannot be reached, or starts nothing.
 
     In shell form the shell is process 1 and SIGTERM never reaches the module: no drain,
-    and a kill after the grace period. Write `CMD ["python", …]`, or, where the port is a
-    variable, `CMD ["sh", "-c", "exec python … $MODULE_PORT"]`: the list form replaces no
-    variables itself. A server on 127.0.0.1 answers nobody outside the container.
+    and a kill after the grace period. Write `CMD ["python", …]`, or, where the port is
+    a variable, `CMD ["sh", "-c", "exec python … $MODULE_PORT"]`: the list form replaces
+    no variables itself. A server on 127.0.0.1 answers nobody outside the container.
     """
     found = _final(module)
     if found is None:
@@ -309,8 +311,9 @@ def shell_command(module: Delivery) -> Iterator[Problem]:
 def missing_dockerignore(module: Delivery) -> Iterator[Problem]:
     """The image copies whole folders, and no .dockerignore keeps anything out.
 
-    `.env`, `.git` and caches end up in the image, secrets with them. Put a .dockerignore
-    into the build's context, or `Dockerfile.dockerignore` beside the Dockerfile.
+    `.env`, `.git` and caches end up in the image, secrets with them. Put a
+    .dockerignore into the build's context, or `Dockerfile.dockerignore` beside the
+    Dockerfile.
     """
     file = module.dockerfile
     if file is None:

@@ -48,8 +48,8 @@ def _servers(module: Delivery) -> Iterator[tuple[Pod, Container]]:
 def missing_manifest(module: Delivery) -> Iterator[Problem]:
     """The module has no Deployment, or no Service that leads to it.
 
-    Nobody can deploy it but by hand. Add `k8s/deployment.yaml` and `k8s/service.yaml` to
-    its folder; a Helm chart that names the module counts too.
+    Nobody can deploy it but by hand. Add `k8s/deployment.yaml` and `k8s/service.yaml`
+    to its folder; a Helm chart that names the module counts too.
     """
     manifests = module.manifests
     kinds = {each.kind for each in manifests.own}
@@ -137,8 +137,8 @@ def _asked(pod: Pod, each: Container, name: str, handler: Node) -> Iterator[Prob
 def missing_resources(module: Delivery) -> Iterator[Problem]:
     """A container does not say how much CPU and memory it requests and may use.
 
-    Without requests the scheduler packs nodes too full; without limits one module starves
-    its neighbours. The standard's are 100m and 256Mi, up to 500m and 512Mi.
+    Without requests the scheduler packs nodes too full; without limits one module
+    starves its neighbours. The standard's are 100m and 256Mi, up to 500m and 512Mi.
     """
     if any(m.kind == "LimitRange" for m in module.manifests.visible):
         return
@@ -256,7 +256,7 @@ _LOG_NAMES = re.compile(r"(LOG|LOGS)_(DIR|DIRECTORY|PATH|FOLDER)|(DATA|CACHE)_DI
 
 @delivery_rule("WB846", severity=ERROR, topic="k8s", checklist="L4")
 def unwritable_path(module: Delivery) -> Iterator[Problem]:
-    """The root file system is read-only, and a folder that the module writes is part of it.
+    """The root file system is read-only, and a folder that is written is part of it.
 
     The rotating log file under /var/log and temporary files fail: the module does not
     start, or breaks at the first upload. Mount an `emptyDir` at each such folder.
@@ -332,9 +332,9 @@ def _image_uid(file: Dockerfile) -> tuple[int | None, str]:
 def uid_mismatch(module: Delivery) -> Iterator[Problem]:
     """The pod runs as another user than the image was made for.
 
-    Its folders belong to the image's user, so logs and data cannot be written. And where
-    the image says a user by name, `runAsNonRoot` without a `runAsUser` is refused: the
-    kubelet cannot tell that it is not root. Give both the same number.
+    Its folders belong to the image's user, so logs and data cannot be written. And
+    where the image says a user by name, `runAsNonRoot` without a `runAsUser` is
+    refused: the kubelet cannot tell that it is not root. Give both the same number.
     """
     file = module.dockerfile
     if file is None:
@@ -377,8 +377,8 @@ def unpinned_image(module: Delivery) -> Iterator[Problem]:
 def secret_in_manifest(module: Delivery) -> Iterator[Problem]:
     """A secret stands in a manifest as a plain value.
 
-    Whoever can read the repository, or the object, has it. Take it from a Secret that is
-    made elsewhere, with `valueFrom: {secretKeyRef: …}` or `envFrom: secretRef`.
+    Whoever can read the repository, or the object, has it. Take it from a Secret that
+    is made elsewhere, with `valueFrom: {secretKeyRef: …}` or `envFrom: secretRef`.
     """
     hint = "take it from a Secret: `valueFrom: {secretKeyRef: {name: …, key: …}}`"
     for each in containers(module):

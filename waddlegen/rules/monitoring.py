@@ -139,10 +139,10 @@ _INDICATOR = re.compile(
 def missing_slo(module: Delivery) -> Iterator[Problem]:
     """The module promises nothing, or the promise is incomplete.
 
-    Without an objective nobody can say whether it is healthy, or when to stop releasing.
-    Say what is measured (the indicator), how much is good (99.5 %), over which window
-    (30 days), and add an alert on the error budget. OpenSLO, Sloth, Pyrra, a Markdown
-    page and burn-rate alerts of Prometheus are all read.
+    Without an objective nobody can say whether it is healthy, or when to stop
+    releasing. Say what is measured (the indicator), how much is good (99.5 %), over
+    which window (30 days), and add an alert on the error budget. OpenSLO, Sloth, Pyrra,
+    a Markdown page and burn-rate alerts of Prometheus are all read.
     """
     rules = module.prometheus_rules
     budget = any(_BUDGET.search(rule.said) for rule in rules)

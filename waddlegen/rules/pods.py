@@ -68,9 +68,9 @@ def is_port(node: Node) -> bool:
 def request_above_limit(module: Delivery) -> Iterator[Problem]:
     """A container requests more than its limit allows.
 
-    The API server refuses the pod template's pods, and the rollout hangs. `500m` is half
-    a CPU, `1` is 1000m; `512Mi` is memory, `512m` is half a byte. Raise the limit or
-    lower the request.
+    The API server refuses the pod template's pods, and the rollout hangs. `500m` is
+    half a CPU, `1` is 1000m; `512Mi` is memory, `512m` is half a byte. Raise the limit
+    or lower the request.
     """
     for each in containers(module):
         requests, limits = each.node.at("resources", "requests"), each.node.at(
@@ -110,8 +110,8 @@ def _quantities(each: Manifest) -> Iterator[tuple[str, Node]]:
 def bad_quantity(module: Delivery) -> Iterator[Problem]:
     """An amount of CPU, memory or storage is not one that Kubernetes reads.
 
-    `256MB`, `0.5 CPU` and `512mb` are refused; `512m` of memory is read, as half a byte,
-    and no container starts with that. Write `256Mi`, `500m`, `1Gi`.
+    `256MB`, `0.5 CPU` and `512mb` are refused; `512m` of memory is read, as half a
+    byte, and no container starts with that. Write `256Mi`, `500m`, `1Gi`.
     """
     for each in module.manifests.own:
         for name, node in _quantities(each):
@@ -233,6 +233,11 @@ def _port(each: Manifest, port: Node, key: str) -> Iterator[Problem]:
         yield each.problem(port["name"], f"`{name}` is no name of a port", hint)
 
 
+def has_bad_name(pod: Pod) -> bool:
+    """Whether a port has an illegal name; who asks for the right one is not to blame."""
+    return not all(_PORT_NAME.fullmatch(name) for name in pod.port_names)
+
+
 def _number(each: Manifest, handler: Node) -> Iterator[Problem]:
     """The port of a probe."""
     node = handler["port"]
@@ -290,7 +295,7 @@ def bad_probe(module: Delivery) -> Iterator[Problem]:
                 yield each.problem(probe.mark(given[1]), message, hint)
             elif not given and not _is_misspelt(probe):
                 message = f"{name} of {each.name} asks nothing"
-                yield each.problem(probe, message, "add `httpGet: {path: /health, …}`")
+                yield each.problem(probe, message, "add `httpGet: {path: /health}`")
             yield from _thresholds(each, name, probe)
             yield from _probed_port(each, name, probe)
 
@@ -322,12 +327,13 @@ def _thresholds(each: Container, name: str, probe: Node) -> Iterator[Problem]:
 def _probed_port(each: Container, name: str, probe: Node) -> Iterator[Problem]:
     """The port that a probe asks, by its name."""
     own = {port["name"].text for port in each.ports}
+    if has_bad_name(each.pod):
+        return
     for handler in ("httpGet", "tcpSocket"):
         node = probe.at(handler, "port")
         said = node.text
         if said is None or said.isdigit() or said in own or is_variable(said):
             continue
-        # A name that no port may have is the fault of the port's own rule.
         message = (
             f"{name} of {each.name} asks the port `{said}`, which it does not have"
         )
@@ -411,7 +417,7 @@ def short_grace_period(module: Delivery) -> Iterator[Problem]:
             served = int(found[1]) if found and _is_own(module, each) else 0
             needed = _seconds_of_sleep(hook) + served
             if needed > grace or (needed == grace and _seconds_of_sleep(hook)):
-                message = f"{each.name} needs {needed} s to stop and is killed after {grace} s"
+                message = f"{each.name} needs {needed} s to stop, and has {grace} s"
                 hint = f"set terminationGracePeriodSeconds to {needed + 10}"
                 yield each.problem(node or hook or each.node, message, hint)
 

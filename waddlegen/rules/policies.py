@@ -101,8 +101,9 @@ def contradictory_disruption_budget(module: Delivery) -> Iterator[Problem]:
     """A disruption budget has both of its numbers, none, or allows no disruption ever.
 
     `minAvailable` and `maxUnavailable` exclude each other. `maxUnavailable: 0`,
-    `minAvailable: 100%`, or as many as there are replicas, blocks every drain of a node:
-    the cluster cannot be upgraded. `maxUnavailable: 1` is what nearly everybody means.
+    `minAvailable: 100%`, or as many as there are replicas, blocks every drain of a
+    node: the cluster cannot be upgraded. `maxUnavailable: 1` is what nearly everybody
+    means.
     """
     for each in module.manifests.of("PodDisruptionBudget"):
         least, most = each.spec["minAvailable"], each.spec["maxUnavailable"]
@@ -163,9 +164,9 @@ def _fewest(module: Delivery, each: Manifest) -> int | None:
 def bad_network_policy(module: Delivery) -> Iterator[Problem]:
     """A network policy has an illegal port or peer, or shuts the module's own port.
 
-    Ports are numbers from 1 to 65535 or names of container ports, protocols `TCP`, `UDP`
-    and `SCTP` in capitals; `endPort` needs a number at least as low. The port is the
-    pod's, not the Service's: a policy that lets only others in makes the module
+    Ports are numbers from 1 to 65535 or names of container ports, protocols `TCP`,
+    `UDP` and `SCTP` in capitals; `endPort` needs a number at least as low. The port is
+    the pod's, not the Service's: a policy that lets only others in makes the module
     unreachable.
     """
     for each in module.manifests.of("NetworkPolicy"):

@@ -25,8 +25,9 @@ def port_disagreement(module: Delivery) -> Iterator[Problem]:
     """The places that name the module's port do not agree.
 
     The module listens to one port: what CMD binds, else MODULE_PORT of the image, else
-    the default in the code. EXPOSE, the health check, the container's ports and those of
-    Compose must be that one, or nobody reaches the module. Other ports beside it are fine.
+    the default in the code. EXPOSE, the health check, the container's ports and those
+    of Compose must be that one, or nobody reaches the module. Other ports beside it are
+    fine.
     """
     port = _listened(module)
     if port is None:

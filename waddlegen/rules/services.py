@@ -1,4 +1,4 @@
-"""Rules on what leads to pods and what pods refer to: Services, Ingresses, ConfigMaps."""
+"""Rules on what leads to pods, and on what pods refer to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from waddlegen.facts.manifests import Manifest, Manifests, Pod, is_variable, sel
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
-from waddlegen.rules.pods import containers
+from waddlegen.rules.pods import containers, has_bad_name
 
 ERROR = Severity.ERROR
 
@@ -23,7 +23,7 @@ def chosen(manifests: Manifests, each: Manifest, selector: Node) -> tuple[Pod, .
     return tuple(
         pod
         for pod in manifests.visible_pods
-        if _same_namespace(each, pod.manifest)
+        if (_same_namespace(each, pod.manifest) or pod.manifest in manifests.own)
         and (
             selects(selector, pod.labels)
             or selects(selector, pod.manifest.spec.at("selector", "matchLabels"))
@@ -52,8 +52,8 @@ def dead_selector(module: Delivery) -> Iterator[Problem]:
     """The selector of a Service, policy, budget or monitor takes nothing that exists.
 
     The Service has no endpoints, so every call to the module fails; a policy or budget
-    guards nobody. Write labels that the pod template has (for a ServiceMonitor: that the
-    Service has).
+    guards nobody. Write labels that the pod template has (for a ServiceMonitor: that
+    the Service has).
     """
     manifests = module.manifests
     if not manifests.pods:
@@ -104,7 +104,7 @@ def dangling_port(module: Delivery) -> Iterator[Problem]:
         pods = chosen(manifests, each, selector) if selector.keys else ()
         # Without a list of ports, or with several kinds of pods, nothing is sure.
         known = [pod for pod in pods if pod.port_numbers]
-        if not known or len(known) != len(pods):
+        if not known or len(known) != len(pods) or any(map(has_bad_name, known)):
             continue
         names = frozenset().union(*(pod.port_names for pod in known))
         numbers = frozenset().union(*(pod.port_numbers for pod in known))
@@ -155,8 +155,8 @@ def unknown_reference(module: Delivery) -> Iterator[Problem]:
     """A container takes its settings from a ConfigMap, or a key, that is not there.
 
     It stays in CreateContainerConfigError. Only what the repository shows is compared:
-    Secrets are often made elsewhere, and so may ConfigMaps be where the module has none.
-    Correct the name, add the key, or say `optional: true`.
+    Secrets are often made elsewhere, and so may ConfigMaps be where the module has
+    none. Correct the name, add the key, or say `optional: true`.
     """
     manifests = module.manifests
     has_maps = any(True for _ in manifests.of("ConfigMap"))
@@ -213,7 +213,7 @@ def _reference(
 
 @delivery_rule("WB874", severity=ERROR, topic="k8s", checklist="P4")
 def scattered_namespaces(module: Delivery) -> Iterator[Problem]:
-    """The objects of a module say different namespaces, so they do not find one another.
+    """The objects of a module say different namespaces and do not find one another.
 
     A Service selects pods of its own namespace only, and a pod reads ConfigMaps and
     Secrets of its own. Write one namespace everywhere, or leave it to `kubectl -n`.
@@ -255,8 +255,8 @@ def _backends(each: Manifest) -> Iterator[tuple[Node, Node]]:
 def dangling_backend(module: Delivery) -> Iterator[Problem]:
     """An Ingress leads to a Service, or to a port of it, that is not there.
 
-    Every request is answered 503. Compared only with Services that the repository shows,
-    in the Ingress's namespace. Correct the name, or the port's name or number.
+    Every request is answered 503. Compared only with Services that the repository
+    shows, in the Ingress's namespace. Correct the name, or the port's name or number.
     """
     manifests = module.manifests
     services = {m.name: m for m in manifests.visible if m.kind == "Service"}

@@ -51,9 +51,9 @@ def wrong_type(module: Delivery) -> Iterator[Problem]:
     """A value of a manifest has a type that its field does not take.
 
     The values of environment variables, ConfigMaps, labels and annotations are text:
-    `8005`, `true` and `yes` without quotes are not, and the API server refuses the whole
-    object. `command` and `args` are lists of texts. Put the value in quotes, or take
-    them away where a number is wanted.
+    `8005`, `true` and `yes` without quotes are not, and the API server refuses the
+    whole object. `command` and `args` are lists of texts. Put the value in quotes, or
+    take them away where a number is wanted.
     """
     for each, misfit in _misfits(module, "type"):
         # What a label may hold is told by the rule on labels.

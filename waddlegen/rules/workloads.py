@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from waddlegen.facts.delivery import Delivery
-from waddlegen.facts.manifests import Container, Manifest, is_variable, selects
+from waddlegen.facts.manifests import Container, Manifest, is_variable
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
@@ -55,7 +55,7 @@ def selector_mismatch(module: Delivery) -> Iterator[Problem]:
         for key, wanted in selector["matchLabels"].keys.items():
             if wanted.kind == "scalar" and labels[key].value != wanted.value:
                 found = f"`{labels[key].shown}`" if key in labels else "no such label"
-                message = f"the selector wants {key}: {wanted.shown}, the template has {found}"
+                message = f"it selects {key}: {wanted.shown}, the template has {found}"
                 hint = "give the template's labels and the selector the same value"
                 yield each.problem(wanted, message, hint)
         if not selector["matchLabels"].keys and not selector["matchExpressions"].items:
@@ -106,8 +106,8 @@ def illegal_name(module: Delivery) -> Iterator[Problem]:
 
     Names are small letters, digits and `-`, and begin and end with a letter or digit;
     containers, volumes and Services have at most 63 characters. `ai_interaction` and
-    `AI-Chat` are no names. Keys of ConfigMaps and Secrets take letters, digits, `-`, `_`
-    and `.`.
+    `AI-Chat` are no names. Keys of ConfigMaps and Secrets take letters, digits, `-`,
+    `_` and `.`.
     """
     for each in module.manifests.own:
         for node, form, what in _names(each):
@@ -140,8 +140,8 @@ def illegal_label(module: Delivery) -> Iterator[Problem]:
     """A label has a key or a value of a form that Kubernetes refuses.
 
     A value has at most 63 letters, digits, `-`, `_` and `.`, begins and ends with a
-    letter or digit, and is text: `version: 1.0` and `enabled: true` need quotes. A blank,
-    a colon or a slash belongs into an annotation.
+    letter or digit, and is text: `version: 1.0` and `enabled: true` need quotes. A
+    blank, a colon or a slash belongs into an annotation.
     """
     for each in module.manifests.own:
         for labels in _label_maps(each):
@@ -278,9 +278,9 @@ def _is_field(part: str, low: int, high: int) -> bool:
 def bad_schedule(module: Delivery) -> Iterator[Problem]:
     """The schedule of a CronJob is none.
 
-    It has five fields: minute, hour, day of month, month, day of week. Six fields, names
-    of months in other languages and numbers out of range are refused. A time zone is set
-    with `timeZone`.
+    It has five fields: minute, hour, day of month, month, day of week. Six fields,
+    names of months in other languages and numbers out of range are refused. A time zone
+    is set with `timeZone`.
     """
     for each in module.manifests.of("CronJob"):
         node = each.spec["schedule"]
