@@ -149,8 +149,10 @@ def missing_healthcheck(module: Delivery) -> Iterator[Problem]:
     file, stage = found
     chain = file.inherited(stage)
     check = next((i for i in reversed(chain) if i.keyword == "HEALTHCHECK"), None)
-    hint = "CMD python -c \"import urllib.request as u; "
+    hint = (
+        'CMD python -c "import urllib.request as u; '
         "u.urlopen('http://localhost:…/health')\""
+    )
     if check is None:
         message = "there is no HEALTHCHECK"
         line = stage.source.line

@@ -234,6 +234,11 @@ def _port(each: Manifest, port: Node, key: str) -> Iterator[Problem]:
 
 
 def has_bad_name(pod: Pod) -> bool:
+    """Whether a port has an illegal name, so that asking for it is no fault."""
+    return not all(_PORT_NAME.fullmatch(name) for name in pod.port_names)
+
+
+def has_bad_name(pod: Pod) -> bool:
     """Whether a port has an illegal name; who asks for the right one is not to blame."""
     return not all(_PORT_NAME.fullmatch(name) for name in pod.port_names)
 
@@ -327,6 +332,8 @@ def _thresholds(each: Container, name: str, probe: Node) -> Iterator[Problem]:
 def _probed_port(each: Container, name: str, probe: Node) -> Iterator[Problem]:
     """The port that a probe asks, by its name."""
     own = {port["name"].text for port in each.ports}
+    if has_bad_name(each.pod):
+        return
     if has_bad_name(each.pod):
         return
     for handler in ("httpGet", "tcpSocket"):
