@@ -238,11 +238,6 @@ def has_bad_name(pod: Pod) -> bool:
     return not all(_PORT_NAME.fullmatch(name) for name in pod.port_names)
 
 
-def has_bad_name(pod: Pod) -> bool:
-    """Whether a port has an illegal name; who asks for the right one is not to blame."""
-    return not all(_PORT_NAME.fullmatch(name) for name in pod.port_names)
-
-
 def _number(each: Manifest, handler: Node) -> Iterator[Problem]:
     """The port of a probe."""
     node = handler["port"]
@@ -332,8 +327,6 @@ def _thresholds(each: Container, name: str, probe: Node) -> Iterator[Problem]:
 def _probed_port(each: Container, name: str, probe: Node) -> Iterator[Problem]:
     """The port that a probe asks, by its name."""
     own = {port["name"].text for port in each.ports}
-    if has_bad_name(each.pod):
-        return
     if has_bad_name(each.pod):
         return
     for handler in ("httpGet", "tcpSocket"):

@@ -9,7 +9,7 @@ from waddlegen.facts.manifests import Manifest, Manifests, Pod, is_variable, sel
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
-from waddlegen.rules.pods import containers, has_bad_name, has_bad_name
+from waddlegen.rules.pods import containers, has_bad_name
 
 ERROR = Severity.ERROR
 
