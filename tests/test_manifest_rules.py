@@ -1,4 +1,4 @@
-"""The rules on Docker, Kubernetes, Compose, workflows and monitoring, proved by cases."""
+"""The rules on Docker, Kubernetes, Compose, workflows and monitoring, by cases."""
 
 import importlib
 import pkgutil

@@ -224,7 +224,7 @@ def _instructions(text: str, escape: str, faults: list[Fault]) -> Iterator[Instr
         made = _instruction(joined, offsets, bodies, start + 1, index)
         if made.keyword in KEYWORDS:
             yield made
-        else:
+        elif not any("heredoc" in fault.message for fault in faults):
             message = f"`{made.keyword[:30]}` is no instruction"
             faults.append(Fault(start + 1, message))
 
