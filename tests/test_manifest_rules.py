@@ -231,7 +231,8 @@ SEEDED = {
     "no liveness": (DEPLOYMENT, "path: /health", "path: /", "WB843"),
     "no limits": (
         DEPLOYMENT,
-        '            limits:\n              cpu: "500m"\n              memory: "512Mi"\n',
+        "            limits:\n"
+        '              cpu: "500m"\n              memory: "512Mi"\n',
         "",
         "WB844",
     ),
@@ -333,9 +334,10 @@ HOSTILE = {
     "a recursive anchor": b"apiVersion: v1\nkind: &a Pod\nspec: &b {x: *b}\n",
     "an unknown tag": b"!!python/object:os.system x\n",
     "scalars where mappings are due": b"apiVersion: apps/v1\nkind: Deployment\n"
-    b"metadata: 1\nspec:\n  template: {spec: {containers: [1, null, [x]], volumes: x}}\n",
+    b"metadata: 1\nspec:\n  template:\n    spec: {containers: [1, null, [x]], volumes: x}\n",
     "lists where mappings are due": b"apiVersion: apps/v1\nkind: Deployment\n"
-    b"metadata: [x]\nspec: [1]\n---\napiVersion: v1\nkind: Service\nspec: {ports: [1]}\n",
+    b"metadata: [x]\nspec: [1]\n---\n"
+    b"apiVersion: v1\nkind: Service\nspec: {ports: [1]}\n",
     "a list of nothing": b"apiVersion: v1\nkind: List\nitems: [null, 1, {}, [x]]\n",
     "huge numbers": b"apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
     b"spec: {ports: [{port: " + b"9" * 300 + b", nodePort: .inf}]}\n",

@@ -92,7 +92,7 @@ def module_services(
         if not each.dockerfile
         and (
             kebab(each.name) in names
-            or image_name(each.node["image"].text or "") in names
+            or kebab(image_name(each.node["image"].text or "")) in names
         )
     )
     return (*built, *named)

@@ -70,7 +70,7 @@ class Delivery:
             found.add(kebab(self.dockerfile.final.variables.get("MODULE_NAME", "")))
         for each in module_services(self.survey, self.folder, frozenset()):
             found |= {kebab(each.name)}
-            found.add(image_name(each.node["image"].text or ""))
+            found.add(kebab(image_name(each.node["image"].text or "")))
         return frozenset(name for name in found if name and "$" not in name)
 
     @cached_property

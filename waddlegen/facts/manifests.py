@@ -416,7 +416,9 @@ def _is_named(manifest: Manifest, names: frozenset[str]) -> bool:
         return True
     labels = [manifest.labels, pod.labels if pod else ABSENT]
     said = {kebab(each[key].text or "") for each in labels for key in _NAMING_LABELS}
-    images = {image_name(each.image) for each in pod.containers} if pod else set()
+    images = (
+        {kebab(image_name(each.image)) for each in pod.containers} if pod else set()
+    )
     return bool((said | images) & names)
 
 

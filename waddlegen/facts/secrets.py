@@ -20,12 +20,12 @@ _PAIRS = frozenset(
         ("fernet", "key"),
     }
 )
-# A name that ends so says something about a secret, and is none.
-_ABOUT = frozenset(
-    "url uri host path file dir name names id ids ttl expiry expires expiration length "
-    "algorithm alg type header headers issuer audience limit limits max min count size "
-    "tokens buffer enabled required rotation days hours minutes seconds timeout ref "
-    "arn region username user endpoint scope scopes provider prefix version".split()
+# What may follow such a word; after any other the name says something about a secret,
+# as TOKEN_TTL and SECRETS_BACKEND do, and is none.
+_TAILS = frozenset(
+    "key keys value hash salt base access secret secrets token password prod production "
+    "staging stage dev test default new old next previous current primary secondary "
+    "live main admin root".split()
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _REFERENCE = re.compile(
@@ -42,10 +42,10 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@$<{]*:([^\s@/$<{][^\s@/]*)@", re.
 def is_secret_name(name: str) -> bool:
     """Whether a variable or key of this name holds a secret."""
     words = [w for w in re.split(r"[^a-z0-9]+", _CAMEL.sub("_", name).lower()) if w]
-    if not words or words[-1] in _ABOUT:
-        return False
-    pairs = zip(words, words[1:], strict=False)
-    return bool(_WORDS & set(words)) or any(pair in _PAIRS for pair in pairs)
+    for index, word in enumerate(words):
+        if word in _WORDS or tuple(words[index : index + 2]) in _PAIRS:
+            return all(tail in _TAILS or tail.isdigit() for tail in words[index + 1 :])
+    return False
 
 
 def is_secret_value(text: str) -> bool:
@@ -53,7 +53,8 @@ def is_secret_value(text: str) -> bool:
     text = text.strip()
     if not text or _REFERENCE.search(text) or _STAND_IN.match(text):
         return False
-    return not re.fullmatch(r"\d{1,5}", text)
+    # A number, a path and an address say where a secret is, or how long it lasts.
+    return not re.fullmatch(r"\d{1,5}|~?/[\w./-]+|https?://[^@]*", text)
 
 
 def has_url_credentials(text: str) -> bool:

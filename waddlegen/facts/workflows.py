@@ -23,6 +23,7 @@ _WITH_VALUE = re.compile(
     r"[\s=]+(?:\"[^\"]*\"|'[^']*'|\S+)"
 )
 _ACTION = re.compile(r"(docker/build-push-action|redhat-actions/buildah-build)@")
+_PATH_INPUT = re.compile(r"(?i)path|context|dir|folder|file|module$|service$")
 MAX_COMBINATIONS = 400
 
 
@@ -78,8 +79,8 @@ def _builds(path: str, base: str, root: Node, job: Node) -> Iterator[Build]:
     default = job.at("defaults", "run", "working-directory").text
     default = default or root.at("defaults", "run", "working-directory").text or ""
     inputs = job["with"]
-    if job["uses"].text and (inputs["dockerfile"] or inputs["context"]):
-        yield from _named(path, base, inputs, values)
+    if job["uses"].text:
+        yield from _called(path, base, inputs, values)
     for step in job["steps"]:
         if _ACTION.match(step["uses"].text or ""):
             yield from _named(path, base, step["with"], values)
@@ -89,6 +90,20 @@ def _builds(path: str, base: str, root: Node, job: Node) -> Iterator[Build]:
             for value in values:
                 yield from _commands(
                     path, base, script, _put(folder, value), _put(script.text, value)
+                )
+
+
+def _called(
+    path: str, base: str, inputs: Node, values: list[Mapping[str, str]]
+) -> Iterator[Build]:
+    """What a reusable workflow builds: some input says the folder, or the file."""
+    for key, node in inputs.keys.items():
+        if node.text and _PATH_INPUT.search(key):
+            for value in values:
+                name = _put(node.text, value)
+                is_file = name.rpartition("/")[2].lower().startswith("dockerfile")
+                yield from _build(
+                    path, base, node, "", name if is_file else f"{name}/Dockerfile"
                 )
 
 
