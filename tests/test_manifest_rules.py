@@ -15,7 +15,9 @@ from waddlegen.facts.delivery import Delivery
 from waddlegen.facts.dockerfile import read_dockerfile
 from waddlegen.facts.survey import survey
 from waddlegen.facts.yamldocs import read_documents
-from waddlegen.rules.delivered import DELIVERY_RULES
+from waddlegen.rules.delivered import DELIVERY_RULES, delivery_of
+from waddlegen.rules.rule import RULES
+from waddlegen.source import ModuleSource
 
 CASES = Path(__file__).parent / "rules"
 GENERATED = Path(__file__).parent.parent / "generated"
@@ -94,6 +96,17 @@ def test_what_we_generate_has_no_finding(name: str) -> None:
     """The templates and the rules mean the same."""
 
     assert set() == all_found(GENERATED, name)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_s_source_leads_to_the_same(name: str) -> None:
+    """The registered rules take a module's source; an absolute folder is fine too."""
+    for folder in (Path(name), GENERATED / name):
+        source = ModuleSource(GENERATED, folder)
+
+        assert GENERATED == delivery_of(source).survey.root
+        assert name == delivery_of(source).folder
+    assert DELIVERY_RULES.keys() <= RULES.keys()
 
 
 DEPLOYMENT, SERVICE = "deployment.yaml", "service.yaml"
@@ -334,7 +347,8 @@ HOSTILE = {
     "a recursive anchor": b"apiVersion: v1\nkind: &a Pod\nspec: &b {x: *b}\n",
     "an unknown tag": b"!!python/object:os.system x\n",
     "scalars where mappings are due": b"apiVersion: apps/v1\nkind: Deployment\n"
-    b"metadata: 1\nspec:\n  template:\n    spec: {containers: [1, null, [x]], volumes: x}\n",
+    b"metadata: 1\nspec:\n  template:\n"
+    b"    spec: {containers: [1, null, [x]], volumes: x}\n",
     "lists where mappings are due": b"apiVersion: apps/v1\nkind: Deployment\n"
     b"metadata: [x]\nspec: [1]\n---\n"
     b"apiVersion: v1\nkind: Service\nspec: {ports: [1]}\n",

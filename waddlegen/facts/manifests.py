@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from waddlegen.facts.survey import Survey, folder_of, is_aside, is_inside
@@ -19,6 +19,7 @@ _TEMPLATES = {"CronJob": ("spec", "jobTemplate", "spec", "template"), "Pod": ()}
 _PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _GENERATORS = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 _VARIABLE = re.compile(r"\$\{|\$\(|\{\{|<%|%\(|^\$[A-Z_]+$|^<[^>]+>$|^\$\w+\$")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _REFERRED = frozenset({"ConfigMap", "Secret", "ServiceAccount"})
 _NAMING_LABELS = (
     "module",
@@ -307,11 +308,13 @@ def module_manifests(
         path
         for path in objects
         if (alone or is_inside(path, folder))
-        and _is_manifest(path)
+        and (_is_manifest(path) or survey.in_chart(path))
         and not any(is_inside(path, other) for other in others)
     }
     paths = near | {each.path for each in own}
-    return _with_faults(survey, paths, own, visible, generated, prefixed)
+    found = _with_faults(survey, paths, own, visible, generated, prefixed)
+    shared = _in_values(survey, names, frozenset(paths))
+    return replace(found, duplicates=(*found.duplicates, *shared))
 
 
 def _below(path: str, folder: str) -> str:
@@ -349,6 +352,19 @@ def _with_faults(
         generated,
         prefixed,
     )
+
+
+def _in_values(
+    survey: Survey, names: frozenset[str], known: frozenset[str]
+) -> Iterator[tuple[str, Duplicate]]:
+    """Keys given twice in the part of a shared chart's values that is a module's."""
+    for path in survey.yaml:
+        values = path.rpartition("/")[2].startswith("values")
+        if values and path not in known and survey.in_chart(path):
+            for each in survey.documents(path).duplicates:
+                parts = (*each.path, each.key)
+                if {kebab(_CAMEL.sub("-", part)) for part in parts} & names:
+                    yield path, each
 
 
 def _is_manifest(path: str) -> bool:

@@ -20,11 +20,11 @@ _PAIRS = frozenset(
         ("fernet", "key"),
     }
 )
-# What may follow such a word; after any other the name says something about a secret,
-# as TOKEN_TTL and SECRETS_BACKEND do, and is none.
+# What may follow such a word. After any other the name is about a secret, and is none,
+# as TOKEN_TTL and SECRETS_BACKEND are.
 _TAILS = frozenset(
-    "key keys value hash salt base access secret secrets token password prod production "
-    "staging stage dev test default new old next previous current primary secondary "
+    "key keys value hash salt base access secret secrets token password prod "
+    "production staging stage dev test default new old next previous current primary secondary "
     "live main admin root".split()
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -163,6 +163,8 @@ class Duplicate:
     key: str
     mark: Mark
     first: Mark
+    # The keys that lead to the mapping.
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +366,8 @@ class _Reader:
             return
         first = parent.node.key_marks.get(key)
         if first:
-            self.duplicates.append(Duplicate(key, mark, first))
+            path = tuple(each.key for each in self.open if each.key)
+            self.duplicates.append(Duplicate(key, mark, first, path))
         parent.node.keys[key] = node
         parent.node.key_marks[key] = mark
 

@@ -151,25 +151,21 @@ def missing_resources(module: Delivery) -> Iterator[Problem]:
             continue
         if not resources.is_mapping:
             continue
-        missing = [
-            f"{part}.{name}"
-            for part in ("requests", "limits")
-            if is_said(resources, part, "ResourceRequirements")
-            or not resources.keys
-            or part not in resources
-            for name in ("cpu", "memory")
-            if resources.at(part, name).is_null
-            and not _is_misspelt(resources, part)
-            and not (part == "requests" and not resources.at("limits", name).is_null)
-        ]
+        missing = list(_missing_amounts(resources))
         if missing:
             message = f"{each.name} lacks {', '.join(missing)}"
             yield each.problem(resources, message, f"add `resources.{missing[0]}`")
 
 
-def _is_misspelt(resources: Node, part: str) -> bool:
-    """Whether requests or limits are there under another name."""
-    return part not in resources and is_said(resources, part, "ResourceRequirements")
+def _missing_amounts(resources: Node) -> Iterator[str]:
+    """The amounts that are not given; a limit is a request too where there is none."""
+    for part in ("requests", "limits"):
+        if part not in resources and is_said(resources, part, "ResourceRequirements"):
+            continue
+        for name in ("cpu", "memory"):
+            limited = part == "requests" and name in resources["limits"]
+            if resources.at(part, name).is_null and not limited:
+                yield f"{part}.{name}"
 
 
 @delivery_rule("WB845", severity=ERROR, topic="k8s", checklist="P4")

@@ -57,12 +57,27 @@ def selector_mismatch(module: Delivery) -> Iterator[Problem]:
                 found = f"`{labels[key].shown}`" if key in labels else "no such label"
                 message = f"it selects {key}: {wanted.shown}, the template has {found}"
                 hint = "give the template's labels and the selector the same value"
-                yield each.problem(wanted, message, hint)
+                place = _culprit(module, key, wanted, labels)
+                yield each.problem(place, message, hint)
         if not selector["matchLabels"].keys and not selector["matchExpressions"].items:
             if not set(selector.keys) - {"matchLabels", "matchExpressions"}:
                 message = "an empty selector selects nothing"
                 yield each.problem(selector, message, "add `matchLabels:`")
         yield from _expressions(each, selector, labels)
+
+
+def _culprit(module: Delivery, key: str, wanted: Node, labels: Node) -> Node:
+    """The label rather than the selector, when other selectors agree with that one."""
+    votes = 0
+    for other in module.manifests.of("Service", "PodDisruptionBudget", "NetworkPolicy"):
+        for path in (("selector",), ("selector", "matchLabels"), ("podSelector",)):
+            chosen = other.spec.at(*path)
+            chosen = chosen["matchLabels"] if path == ("podSelector",) else chosen
+            if key in chosen and chosen[key].kind == "scalar":
+                votes += chosen[key].value == wanted.value
+                votes -= key in labels and chosen[key].value == labels[key].value
+    found = labels[key] if key in labels else labels
+    return found if votes > 0 and found else wanted
 
 
 def _expressions(each: Manifest, selector: Node, labels: Node) -> Iterator[Problem]:
