@@ -24,8 +24,8 @@ _PAIRS = frozenset(
 # as TOKEN_TTL and SECRETS_BACKEND are.
 _TAILS = frozenset(
     "key keys value hash salt base access secret secrets token password prod "
-    "production staging stage dev test default new old next previous current primary secondary "
-    "live main admin root".split()
+    "production staging stage dev test default new old next previous current "
+    "primary secondary live main admin root".split()
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _REFERENCE = re.compile(

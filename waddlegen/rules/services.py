@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waddlegen.facts.delivery import Delivery
-from waddlegen.facts.manifests import Manifest, Manifests, Pod, is_variable, selects
+from waddlegen.facts.manifests import (
+    Manifest,
+    Manifests,
+    Pod,
+    is_variable,
+    kebab,
+    selects,
+)
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
@@ -67,13 +74,25 @@ def dead_selector(module: Delivery) -> Iterator[Problem]:
         selector = each.root.at(*path)
         plain = all(node.kind == "scalar" for node in selector.keys.values())
         variable = any(is_variable(node.text) for node in selector.keys.values())
-        if not selector.keys or not plain or variable:
+        if not selector.keys or not plain or variable or _is_foreign(module, each):
             continue
         if not chosen(manifests, each, selector):
             shown = ", ".join(f"{key}: {n.shown}" for key, n in selector.keys.items())
             message = f"no pod has the labels that {each.title} selects ({shown})"
             yield each.problem(selector, message, _nearest(manifests, selector))
     yield from _monitors(manifests)
+
+
+def _is_foreign(module: Delivery, each: Manifest) -> bool:
+    """Whether an object beside the module's is about pods that are made elsewhere.
+
+    The Service of a database, say: no word of its name is the module's, and it is not
+    the only one of its kind.
+    """
+    alone = sum(1 for _ in module.manifests.of(each.kind)) == 1
+    names = {*module.names, *(m.name for m in module.manifests.workloads)}
+    words = {word for name in names for word in kebab(name).split("-")}
+    return not alone and not words & set(kebab(each.name).split("-"))
 
 
 def _monitors(manifests: Manifests) -> Iterator[Problem]:
@@ -159,7 +178,9 @@ def unknown_reference(module: Delivery) -> Iterator[Problem]:
     none. Correct the name, add the key, or say `optional: true`.
     """
     manifests = module.manifests
-    has_maps = any(True for _ in manifests.of("ConfigMap"))
+    has_maps = any(True for _ in manifests.of("ConfigMap")) and not _has_charted_maps(
+        module
+    )
     for each in containers(module):
         for source in each.node["envFrom"]:
             reference = source["configMapRef"]
@@ -180,6 +201,15 @@ def unknown_reference(module: Delivery) -> Iterator[Problem]:
             yield from _reference(
                 module, pod.manifest, "ConfigMap", reference, has_maps
             )
+
+
+def _has_charted_maps(module: Delivery) -> bool:
+    """Whether a Helm chart makes ConfigMaps, whose names cannot be seen."""
+    return any(
+        b"kind: ConfigMap" in module.survey.content(path)
+        for path in module.survey.yaml
+        if module.survey.in_chart(path)
+    )
 
 
 def _reference(
