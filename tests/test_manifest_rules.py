@@ -305,6 +305,20 @@ SEEDED = {
         "namespace: default",
         "WB874",
     ),
+    "image of root": ("Dockerfile", "USER 1000\n", "", "WB803"),
+    "image of another base": ("Dockerfile", "python:3.13", "python:3.12", "WB802"),
+    "no health check": ("Dockerfile", "HEALTHCHECK --", "# HEALTHCHECK --", "WB804"),
+    "health check of another path": ("Dockerfile", "'/health'", "'/'", "WB804"),
+    "pip keeps its downloads": ("Dockerfile", "--no-cache-dir ", "", "WB805"),
+    "shell form": ("Dockerfile", 'CMD ["sh", "-c", "exec', "CMD python #", "WB807"),
+    "another port": ("Dockerfile", "EXPOSE ${MODULE_PORT}", "EXPOSE 80", "WB808"),
+    "secret in the image": (
+        "Dockerfile",
+        "WORKDIR /app\n",
+        "WORKDIR /app\nENV JWT_SECRET=hunter2hunter2\n",
+        "WB404",
+    ),
+    "unknown instruction": ("Dockerfile", "WORKDIR", "WORKDIRECTORY", "WB801"),
     "alert cannot be read": (
         "prometheusrule.yaml",
         'absent(up{job="action-ai"} == 1)',
@@ -320,7 +334,8 @@ def test_a_seeded_mistake_is_found_by_one_rule(name: str, tmp_path: Path) -> Non
     file, before, after, code = SEEDED[name]
     shutil.copytree(GENERATED / "ai_interaction", tmp_path / "ai_interaction")
     shutil.copytree(GENERATED / ".github", tmp_path / ".github")
-    path = tmp_path / "ai_interaction/k8s" / file
+    place = "ai_interaction/" + ("" if file == "Dockerfile" else "k8s/") + file
+    path = tmp_path / place
     text = path.read_text("utf-8")
     assert before in text
     path.write_text(text.replace(before, after), "utf-8")
@@ -328,9 +343,7 @@ def test_a_seeded_mistake_is_found_by_one_rule(name: str, tmp_path: Path) -> Non
     told = all_found(tmp_path, "ai_interaction")
 
     assert {code} == {each for each, _ in told}
-    assert {f"ai_interaction/k8s/{file}"} == {
-        place.rpartition(":")[0] for _, place in told
-    }
+    assert {place} == {where.rpartition(":")[0] for _, where in told}
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
