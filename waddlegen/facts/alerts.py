@@ -1,0 +1,110 @@
+"""Alerts, recording rules and objectives, in whichever file they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from waddlegen.facts.survey import Survey, is_aside, is_inside
+from waddlegen.facts.yamldocs import Node
+from waddlegen.findings import Problem
+
+_SLO_NAME = re.compile(r"(?i)(^|[^a-z])slos?([^a-z]|$)")
+_OBJECTIVE_KINDS = frozenset({"SLO", "PrometheusServiceLevel", "ServiceLevelObjective"})
+
+
+@dataclass(frozen=True)
+class PrometheusRule:
+    """One alert or recording rule."""
+
+    path: str
+    node: Node
+    group: str
+
+    @property
+    def alert(self) -> str:
+        """The alert's name; "" for a recording rule."""
+        return self.node["alert"].text or ""
+
+    @property
+    def expr(self) -> str:
+        """Its expression."""
+        value = self.node["expr"].value
+        return "" if value is None else str(value)
+
+    @property
+    def said(self) -> str:
+        """All of its texts, to find a module's name in."""
+        texts = (each.text or "" for each in self.node.walk())
+        return " ".join((self.group, *texts))
+
+    def problem(self, node: Node, message: str, hint: str = "") -> Problem:
+        """What is wrong at a value of the rule."""
+        place = node if node.line else self.node
+        return Problem(
+            self.path, max(1, place.line), message, max(1, place.column), hint
+        )
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A file or document that says what a service promises."""
+
+    path: str
+    line: int
+    text: str
+    # None for prose.
+    node: Node | None = None
+
+    @cached_property
+    def words(self) -> str:
+        """Its text in small letters."""
+        return self.text.lower()
+
+
+def rules_of(survey: Survey) -> Iterator[PrometheusRule]:
+    """Every rule of every rule file."""
+    for path in survey.yaml:
+        content = survey.content(path)
+        if is_aside(path) or b"groups" not in content or b"rules" not in content:
+            continue
+        for root in survey.documents(path).roots:
+            for groups in (root["groups"], root.at("spec", "groups")):
+                for group in groups:
+                    name = group["name"].text or ""
+                    for rule in group["rules"]:
+                        if "alert" in rule or "record" in rule or "expr" in rule:
+                            yield PrometheusRule(path, rule, name)
+
+
+def objectives_of(survey: Survey, folder: str) -> Iterator[Objective]:
+    """Every SLO document, and every page or section of a module about objectives."""
+    for path in survey.yaml:
+        content = survey.content(path)
+        if is_aside(path) or not re.search(rb"(?i)slo|ServiceLevel", content):
+            continue
+        for root in survey.documents(path).roots:
+            known = root["kind"].text in _OBJECTIVE_KINDS or root["slos"].is_list
+            if known or (_SLO_NAME.search(path) and _is_promise(root)):
+                texts = (f"{n.shown} {' '.join(n.keys)}" for n in root.walk())
+                yield Objective(path, max(1, root.line), " ".join(texts), root)
+    for path in survey.markdown:
+        name = path.rpartition("/")[2]
+        about = _SLO_NAME.search(name.rpartition(".")[0])
+        if not about and not is_inside(path, folder):
+            continue
+        text = survey.text(path)
+        heading = re.search(
+            r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$", text
+        )
+        if about or heading:
+            start = 0 if about or not heading else heading.start()
+            yield Objective(path, text.count("\n", 0, start) + 1, text[start:])
+
+
+def _is_promise(root: Node) -> bool:
+    """Whether a document of another shape has an objective."""
+    keys = {key.lower() for node in root.walk() for key in node.keys}
+    return bool(keys & {"objective", "objectives", "target", "targets", "slo"})

@@ -1,0 +1,187 @@
+"""How one module is built, deployed and watched.
+
+Everything a rule on these files needs, each worked out once and only when asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from waddlegen.facts.alerts import Objective, PrometheusRule, objectives_of, rules_of
+from waddlegen.facts.compose import Service, module_services
+from waddlegen.facts.dockerfile import Dockerfile, pairs, read_dockerfile
+from waddlegen.facts.manifests import Manifests, image_name, kebab, module_manifests
+from waddlegen.facts.survey import Survey, folder_of, is_inside
+from waddlegen.facts.workflows import Workflow, workflows_of
+
+_SOURCES = ("config.py", "settings.py", "main.py", "app.py", "src/config.py")
+_SUFFIX = re.compile(r"[-_](module|service|svc|app)$")
+_NAME = re.compile(
+    r"(?:getenv|environ\.get)\(\s*['\"]MODULE_NAME['\"]\s*,\s*['\"]([\w.-]+)['\"]"
+    r"|\bmodule_name\s*(?::\s*str\s*)?=\s*['\"]([\w.-]+)['\"]"
+    r"|\bMODULE_NAME\s*(?::\s*str\s*)?=\s*['\"]([\w.-]+)['\"]"
+)
+_PORT = re.compile(
+    r"(?:getenv|environ\.get)\(\s*['\"](?:MODULE_PORT|PORT)['\"]\s*,\s*['\"]?(\d{2,5})"
+    r"|\bmodule_port\s*(?::\s*int\s*)?=\s*(?:Field\(\s*(?:default\s*=\s*)?)?(\d{2,5})\b"
+    r"|^\s*(?:MODULE_)?PORT\s*(?::\s*int\s*)?=\s*(\d{2,5})\b",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port and where it is said."""
+
+    number: int
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A module in the repository that was surveyed."""
+
+    survey: Survey
+    # Relative to the repository, with `/`; "" when the repository is the module.
+    folder: str
+
+    def within(self, name: str) -> str:
+        """A path in the module's folder, relative to the repository."""
+        return f"{self.folder}/{name}" if self.folder else name
+
+    @cached_property
+    def base_name(self) -> str:
+        """The module's name as its folder has it."""
+        last = self.folder.rpartition("/")[2] or self.survey.root.resolve().name
+        return kebab(last)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What images, objects and labels may call the module."""
+        found = {self.base_name, kebab(_SUFFIX.sub("", self.base_name))}
+        for name in _SOURCES:
+            match = _NAME.search(self._source(name))
+            if match:
+                found.add(kebab(match[1] or match[2] or match[3]))
+        if self.dockerfile and self.dockerfile.final:
+            found.add(kebab(self.dockerfile.final.variables.get("MODULE_NAME", "")))
+        for each in module_services(self.survey, self.folder, frozenset()):
+            found |= {kebab(each.name)}
+            found.add(kebab(image_name(each.node["image"].text or "")))
+        return frozenset(name for name in found if name and "$" not in name)
+
+    @cached_property
+    def port(self) -> Port | None:
+        """The port that the code listens to when nothing else is said."""
+        for name in _SOURCES:
+            text = self._source(name)
+            match = _PORT.search(text)
+            if match:
+                number = int(match[1] or match[2] or match[3])
+                line = text.count("\n", 0, match.start(match.lastindex or 0)) + 1
+                return Port(number, self.within(name), line)
+        return None
+
+    @cached_property
+    def is_python(self) -> bool:
+        """Whether the module is written in Python."""
+        return any(self._source(n) for n in _SOURCES) or bool(self.requirements)
+
+    @cached_property
+    def requirements(self) -> str:
+        """The text of its requirements."""
+        return self._source("requirements.txt") + self._source("pyproject.toml")
+
+    @cached_property
+    def dockerfile_path(self) -> str | None:
+        """Its Dockerfile: the plain one, or the first with an addition to the name."""
+        known = self.survey.dockerfiles
+        for name in ("Dockerfile", "Containerfile", "docker/Dockerfile"):
+            if self.within(name) in known:
+                return self.within(name)
+        beside = [p for p in known if folder_of(p) == self.folder]
+        return beside[0] if beside else None
+
+    @cached_property
+    def dockerfile(self) -> Dockerfile | None:
+        """Its Dockerfile, read."""
+        path = self.dockerfile_path
+        return read_dockerfile(self.survey.content(path), path) if path else None
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Its Kubernetes objects."""
+        homes = self.survey.homes
+        return module_manifests(self.survey, self.folder, self.names, homes)
+
+    @cached_property
+    def compose(self) -> tuple[Service, ...]:
+        """Its services in Compose files."""
+        return module_services(self.survey, self.folder, self.names)
+
+    @cached_property
+    def workflows(self) -> tuple[Workflow, ...]:
+        """Every workflow of the repository."""
+        return workflows_of(self.survey)
+
+    @cached_property
+    def handles(self) -> frozenset[str]:
+        """The names that a job, a label or a metric may have for the module."""
+        objects = {m.name for m in self.manifests.workloads}
+        return frozenset(self.names | objects)
+
+    @cached_property
+    def prometheus_rules(self) -> tuple[PrometheusRule, ...]:
+        """The alerts and recording rules that are about the module."""
+        pattern = _any_of(self.handles)
+        return tuple(
+            rule
+            for rule in rules_of(self.survey)
+            if self._is_own(rule.path) or pattern.search(rule.said)
+        )
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The objectives that are about the module."""
+        pattern = _any_of(self.handles)
+        return tuple(
+            each
+            for each in objectives_of(self.survey, self.folder)
+            if self._is_own(each.path) or pattern.search(each.text)
+        )
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a file lies in the module's folder, and in no other module's."""
+        if not is_inside(path, self.folder):
+            return False
+        return not any(
+            len(home) > len(self.folder) and is_inside(path, home)
+            for home in self.survey.homes
+        )
+
+    def _source(self, name: str) -> str:
+        """The text of a file of the module; "" when there is none."""
+        return self.survey.text(self.within(name))
+
+
+def image_variables(dockerfile: Dockerfile | None) -> dict[str, str]:
+    """What ENV sets in the image; ARG is gone when it runs."""
+    if dockerfile is None or dockerfile.final is None:
+        return {}
+    found: dict[str, str] = {}
+    for each in dockerfile.inherited(dockerfile.final):
+        if each.keyword == "ENV":
+            for pair in pairs(each):
+                found[pair.name] = dockerfile.final.expand(pair.value or "")
+    return found
+
+
+def _any_of(names: frozenset[str]) -> re.Pattern[str]:
+    """Finds one of some names, with `-` or `_` between its words."""
+    spelled = (re.escape(name).replace(r"\-", "[-_]") for name in sorted(names))
+    return re.compile(
+        rf"(?i)(?<![a-z0-9])(?:{'|'.join(spelled) or '(?!)'})(?![a-z0-9])"
+    )

@@ -1,0 +1,139 @@
+"""Which files of a repository say how its modules are built, deployed and watched.
+
+One walk a repository; a file is read when somebody asks, and once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from waddlegen.facts.yamldocs import Documents, read_documents
+
+MAX_FILES = 20_000
+MAX_TEXT = 12_000_000
+
+_SKIPPED = frozenset(
+    ".git .hg .svn .tox .nox .venv venv env node_modules __pycache__ .mypy_cache "
+    ".pytest_cache .ruff_cache site-packages .terraform .idea .vscode .waddlegen "
+    ".eggs vendor third_party".split()
+)
+_DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)([._-].*)?|.*\.[Dd]ockerfile")
+_BUILDS = frozenset({"Dockerfile", "Containerfile"})
+# Folders whose YAML is data of a test or an example, not what is deployed.
+_ASIDE = frozenset({"tests", "test", "fixtures", "testdata", "examples", "example"})
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The files of a repository, as paths relative to it with `/` between the parts."""
+
+    root: Path
+    yaml: tuple[str, ...] = ()
+    dockerfiles: tuple[str, ...] = ()
+    dockerignores: tuple[str, ...] = ()
+    markdown: tuple[str, ...] = ()
+    charts: tuple[str, ...] = ()
+    _texts: dict[str, bytes] = field(default_factory=dict, compare=False)
+    _documents: dict[str, Documents] = field(default_factory=dict, compare=False)
+
+    def content(self, path: str) -> bytes:
+        """The bytes of a file; none when it cannot be read."""
+        if path not in self._texts:
+            self._texts[path] = _read(self.root / path)
+        return self._texts[path]
+
+    def text(self, path: str) -> str:
+        """The text of a file, as far as it is text."""
+        return self.content(path).decode("utf-8", "replace")
+
+    def documents(self, path: str) -> Documents:
+        """The YAML documents of a file."""
+        if path not in self._documents:
+            self._documents[path] = read_documents(self.content(path))
+        return self._documents[path]
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """The folders that a Dockerfile is in: each is, or may be, a module."""
+        return tuple(
+            sorted({folder_of(p) for p in self.dockerfiles if _name(p) in _BUILDS})
+        )
+
+    def in_chart(self, path: str) -> bool:
+        """Whether a file is part of a Helm chart."""
+        return any(is_inside(path, chart) for chart in self.charts)
+
+
+def folder_of(path: str) -> str:
+    """The folder of a file; "" for the repository's own."""
+    return path.rpartition("/")[0]
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path lies in a folder, at any depth; everything lies in ""."""
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+def is_aside(path: str) -> bool:
+    """Whether a file is a test's or an example's."""
+    return not _ASIDE.isdisjoint(path.split("/")[:-1])
+
+
+def survey(repository: Path) -> Survey:
+    """Walk a repository; links are not followed."""
+    found: dict[str, list[str]] = {}
+    for path in _files(repository):
+        kind = _kind(_name(path))
+        if kind:
+            found.setdefault(kind, []).append(path)
+    return Survey(
+        repository,
+        tuple(found.get("yaml", ())),
+        tuple(found.get("dockerfile", ())),
+        tuple(found.get("dockerignore", ())),
+        tuple(found.get("markdown", ())),
+        tuple(folder_of(p) for p in found.get("yaml", ()) if _name(p) == "Chart.yaml"),
+    )
+
+
+def _kind(name: str) -> str:
+    """What a file is by its name; "" for what says nothing about deployment."""
+    if name.endswith(".dockerignore"):
+        return "dockerignore"
+    if name.endswith((".yaml", ".yml")):
+        return "yaml"
+    if name.endswith((".md", ".MD")):
+        return "markdown"
+    return "dockerfile" if _DOCKERFILE.fullmatch(name) else ""
+
+
+def _files(repository: Path) -> Iterator[str]:
+    """The files below a folder, sorted, as far as they are worth looking at."""
+    count = 0
+    for folder, folders, files in os.walk(repository):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+        base = Path(folder).relative_to(repository).as_posix()
+        for name in sorted(files):
+            count += 1
+            if count > MAX_FILES * 10:
+                return
+            yield name if base == "." else f"{base}/{name}"
+
+
+def _name(path: str) -> str:
+    """The last part of a path."""
+    return path.rpartition("/")[2]
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a regular file of a size worth reading."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_TEXT:
+            return b""
+        return path.read_bytes()
+    except OSError:
+        return b""
