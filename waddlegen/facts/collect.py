@@ -104,8 +104,8 @@ class _Collector:
         self.found.documented = ast.get_docstring(tree, clean=False) is not None
         self._enter(module, tree)
         self._note_docs(tree)
-        for node in tree.body:
-            self.visit(node)
+        for statement in tree.body:
+            self.visit(statement)
         for function, node in zip(self.found.functions, self.nodes, strict=True):
             self._look_closer(function, node)
         for assign in module.assigns:
@@ -330,9 +330,12 @@ class _Collector:
             for one, given in zip(target.elts, matched, strict=True):
                 self._given(one, given, node)
             return
-        self.stack[-1].assigns.append(
-            Assign(node.lineno, _target(target), value_of(value), node.col_offset + 1)
+        made = Assign(
+            node.lineno, _target(target), value_of(value), node.col_offset + 1
         )
+        if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
+            made.fallback = str(value.values[-1].value)
+        self.stack[-1].assigns.append(made)
 
     def _named(self, value: ast.expr, target: str) -> None:
         """Visit a value, telling a call in it where its result goes."""
@@ -392,6 +395,7 @@ class _Collector:
             if dotted(node.test.left) == "__name__":
                 self._main(node)
                 return
+        self.stack[-1].tested.update(value_of(node.test).names)
         self.visit(node.test)
         self.typing += typing
         for child in node.body:
@@ -536,6 +540,23 @@ class _Collector:
         for keyword in node.keywords:
             self.visit(keyword.value)
 
+    def _Dict(self, node: ast.Dict) -> None:
+        """The entries of a mapping that are texts under a text."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
+                if isinstance(key.value, str) and isinstance(value.value, str):
+                    self.stack[-1].entries.append(
+                        Assign(
+                            key.lineno,
+                            key.value,
+                            Value("str", value.value[:400]),
+                            key.col_offset + 1,
+                        )
+                    )
+            if key is not None:
+                self.visit(key)
+            self.visit(value)
+
     def _header(self, args: tuple[Value, ...], line: int) -> None:
         """A header of the request is read."""
         if args and args[0].kind in {"str", "name"}:
@@ -583,6 +604,9 @@ class _Collector:
         base = dotted(node.value)
         if base.endswith("headers") and isinstance(node.slice, ast.Constant):
             self.stack[-1].headers.append((str(node.slice.value), node.lineno))
+        if base.endswith("environ") and isinstance(node.slice, ast.Constant):
+            if isinstance(node.ctx, ast.Load):
+                self.stack[-1].environ.append((str(node.slice.value), node.lineno))
         self.visit(node.value)
         self.visit(node.slice)
 

@@ -198,7 +198,7 @@ def template(node: ast.AST) -> str:
     while stack and len(parts) < 60:
         item = stack.pop()
         if isinstance(item, ast.Constant):
-            parts.append(str(item.value)[:LONGEST])
+            parts.append(f"{item.value!s}"[:LONGEST])
         elif isinstance(item, ast.JoinedStr):
             stack += reversed(item.values)
         elif isinstance(item, ast.BinOp) and isinstance(item.op, ast.Add):

@@ -122,6 +122,7 @@ class Assign:
     column: int = 1
     augmented: bool = False
     annotation: str = ""
+    fallback: str = ""
 
 
 @dataclass(slots=True)
@@ -201,6 +202,7 @@ class Function:
     raises: list[Return] = field(default_factory=list)
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
+    entries: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
@@ -209,7 +211,8 @@ class Function:
     fails_open: list[FailOpen] = field(default_factory=list)
     sql: list[Sql] = field(default_factory=list)
     headers: list[tuple[str, int]] = field(default_factory=list)
-    hmac: list[FailOpen] = field(default_factory=list)
+    environ: list[tuple[str, int]] = field(default_factory=list)
+    tested: set[str] = field(default_factory=set)
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()
