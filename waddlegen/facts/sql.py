@@ -47,7 +47,7 @@ def statements(node: ast.AST, function: Function) -> list[Sql]:
         if not _STATEMENT.match(whole):
             continue
         parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
-        line = parts[0].line if parts and parts[0].line else call.lineno
+        line = scope.line_of(text) if parts else call.lineno
         found.append(
             Sql(line, dotted(call.func), whole, parts, call.end_lineno or call.lineno)
         )
@@ -205,6 +205,16 @@ class _Scope:
         if isinstance(node, ast.IfExp):
             return self.text_of(node.body)
         return template(node)
+
+    def line_of(self, node: ast.expr) -> int:
+        """Where a text is put together: here, or where its name was given it."""
+        if isinstance(node, ast.Name):
+            given = [*self.values.get(node.id, []), *self.added.get(node.id, [])]
+            composed = [each for each in given if not isinstance(each, ast.Constant)]
+            for each in composed:
+                if any(True for _ in self.unclean(each, 0)):
+                    return each.lineno
+        return node.lineno
 
     def unclean(self, node: ast.expr, depth: int) -> Iterator[SqlPart]:
         """The parts of an expression that did not come from the program itself."""
