@@ -461,7 +461,7 @@ def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:
     for name in call.args[0].names:
         for other, number in module.code.resolve(file, name)[:2]:
             inner = other.functions[number]
-            if inner.is_async and any(handler.broad for handler in inner.handlers):
+            if inner.is_async and inner.handlers:
                 return True
     return False
 
