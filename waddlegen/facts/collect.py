@@ -468,16 +468,15 @@ class _Collector:
 
     def _ListComp(self, node: Any) -> None:
         """A comprehension: its element is worked out once for each item."""
-        first = node.generators[0]
+        first: ast.comprehension = node.generators[0]
         self.visit(first.iter)
         loop = Loop(node.lineno, value_of(first.iter), dotted(first.target))
         self.loops.append(loop)
+        self.visit(first.target)
+        for test in first.ifs:
+            self.visit(test)
         for child in children(node):
-            if child is first:
-                self.visit(first.target)
-                for test in first.ifs:
-                    self.visit(test)
-            else:
+            if child is not first:
                 self.visit(child)
         self.loops.pop()
 
@@ -626,11 +625,8 @@ class _Collector:
 
     def _JoinedStr(self, node: ast.JoinedStr) -> None:
         """A composed text: its constant parts together, then what is put in."""
-        whole = "".join(
-            part.value if isinstance(part, ast.Constant) else "\0{"
-            for part in node.values
-            if not isinstance(part, ast.Constant) or isinstance(part.value, str)
-        )
+        parts = [getattr(part, "value", "") for part in node.values]
+        whole = "".join(part if isinstance(part, str) else "\0{" for part in parts)
         if _INTERESTING.search(whole):
             self.found.literals.append(
                 Literal(node.lineno, node.col_offset + 1, whole[:400], self.numbers[-1])

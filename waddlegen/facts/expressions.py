@@ -198,7 +198,8 @@ def template(node: ast.AST) -> str:
     while stack and len(parts) < 60:
         item = stack.pop()
         if isinstance(item, ast.Constant):
-            parts.append(f"{item.value!s}"[:LONGEST])
+            text = item.value
+            parts.append(text[:LONGEST] if isinstance(text, str) else repr(text)[:20])
         elif isinstance(item, ast.JoinedStr):
             stack += reversed(item.values)
         elif isinstance(item, ast.BinOp) and isinstance(item.op, ast.Add):
