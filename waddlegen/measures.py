@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 from waddlegen.facts.python import Function, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Finding, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
 
+T = TypeVar("T")
 Answer = tuple[Verdict, list[Proof]]
 Measure = Callable[[ModuleSource, Sequence[Finding]], Answer]
 MEASURES: dict[str, Measure] = {}
@@ -26,6 +28,19 @@ def measure(bullet: str) -> Callable[[Measure], Measure]:
         return function
 
     return register
+
+
+def once(function: Callable[[ModuleSource], T]) -> Callable[[ModuleSource], T]:
+    """Work something out once for each module."""
+
+    def remembered(source: ModuleSource) -> T:
+        """The answer, worked out or remembered."""
+        if function not in source.memory:
+            source.memory[function] = function(source)
+        return cast(T, source.memory[function])
+
+    remembered.__doc__ = function.__doc__
+    return remembered
 
 
 def _worst(found: Sequence[Finding]) -> Verdict:
@@ -128,6 +143,7 @@ def errors_handled(source: ModuleSource, found: Sequence[Finding]) -> Answer:
 # Testing
 
 
+@once
 def test_functions(source: ModuleSource) -> list[tuple[PythonFile, Function]]:
     """The functions that pytest would collect."""
     return [
@@ -139,6 +155,7 @@ def test_functions(source: ModuleSource) -> list[tuple[PythonFile, Function]]:
     ]
 
 
+@once
 def tested_share(source: ModuleSource) -> float:
     """How much of the program its tests name: views by path or name, functions by name."""
     said = " ".join(
@@ -203,6 +220,7 @@ def _is_integration(file: PythonFile, function: Function) -> bool:
     return any("integration" in mark for mark in (*marks, *own))
 
 
+@once
 def shell_suites(source: ModuleSource) -> list[str]:
     """The test suites written in shell."""
     return [f for f in source.files if re.search(r"test[\w-]*\.sh$", f)]
@@ -428,6 +446,7 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (_worst(found) if found else PASS), [serves]
 
 
+@once
 def serves_html(source: ModuleSource) -> Proof | None:
     """Where the module serves pages, if it does."""
     for file, function, call in source.calls():
@@ -448,6 +467,7 @@ def serves_html(source: ModuleSource) -> Proof | None:
 # Logging
 
 
+@once
 def sets_up_aaa(source: ModuleSource) -> Proof | None:
     """Where AAA logging is set up."""
     for file, _, call in source.calls():
@@ -519,6 +539,7 @@ def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return PARTIAL, proofs
 
 
+@once
 def aaa_calls_broken(source: ModuleSource) -> bool:
     """Whether a call of the AAA logger does not fit it."""
     from waddlegen.rules.contract import broken_call_of_flask_core
@@ -564,6 +585,7 @@ def structured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (PARTIAL if share > 0 else FAIL), proofs
 
 
+@once
 def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
     """How many log calls reach a handler that writes fields; None when nothing is set up."""
     if source.uses_create_app:
@@ -599,6 +621,7 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
     return good / every, proofs
 
 
+@once
 def structured_root(source: ModuleSource) -> Proof | None:
     """A structured formatter on the root logger: JSON, structlog, or fields."""
     for name in ("structlog", "pythonjsonlogger", "json_log_formatter", "loguru"):
@@ -642,6 +665,7 @@ def rotated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (PASS, [proof]) if proof else (FAIL, [])
 
 
+@once
 def rotation(source: ModuleSource) -> Proof | None:
     """Where log files are rotated."""
     for file, _, call in source.calls():
@@ -778,6 +802,7 @@ def dockerfile_tested(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (PARTIAL if found else PASS), [place]
 
 
+@once
 def health_route(source: ModuleSource) -> Proof | None:
     """Where /health is served."""
     for route in source.routes:
@@ -826,6 +851,7 @@ def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answe
     return (PARTIAL if found else PASS), places[:2]
 
 
+@once
 def manifest_places(source: ModuleSource) -> list[Proof]:
     """Kubernetes files that are about this module: its own, or the repository's."""
     proofs = [
@@ -865,6 +891,7 @@ def environment_external(source: ModuleSource, found: Sequence[Finding]) -> Answ
 # Monitoring
 
 
+@once
 def metrics_route(source: ModuleSource) -> Proof | None:
     """Where /metrics is served."""
     for route in source.routes:

@@ -222,12 +222,24 @@ class ModuleSource:
             for function in file.functions:
                 yield file, function
 
-    def calls(self) -> Iterator[tuple[PythonFile, Function, Call]]:
+    def calls(self) -> tuple[tuple[PythonFile, Function, Call], ...]:
         """Every call of the program with its function and file."""
-        for file in self.python:
-            for function in file.functions:
-                for call in function.calls:
-                    yield file, function, call
+        return self._calls
+
+    @cached_property
+    def _calls(self) -> tuple[tuple[PythonFile, Function, Call], ...]:
+        """As above, worked out once."""
+        return tuple(
+            (file, function, call)
+            for file in self.python
+            for function in file.functions
+            for call in function.calls
+        )
+
+    @cached_property
+    def memory(self) -> dict[object, object]:
+        """What was worked out for this module, by what worked it out."""
+        return {}
 
     def imports(self, module: str) -> bool:
         """Whether the program imports a library."""
@@ -471,6 +483,7 @@ def _settings_fields(file: PythonFile) -> Iterator[EnvRead]:
             )
 
 
+@cache_once
 def _facts_of(folder: Path) -> tuple[PythonFile, ...]:
     """The facts of every Python file directly in a folder and one below."""
     found = []

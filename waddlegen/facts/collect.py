@@ -235,11 +235,13 @@ class _Collector:
             call = _call(node)
             call.end_line = node.end_lineno or node.lineno
             return call
+        name = dotted(node)
         return Call(
-            dotted(node),
+            name,
             node.lineno,
             node.col_offset + 1,
             end_line=node.end_lineno or node.lineno,
+            last=name.rpartition(".")[2],
         )
 
     # -- imports -----------------------------------------------------------------
@@ -654,8 +656,9 @@ def _call(node: ast.Call) -> Call:
             args.append(Value("star", inner.text, inner.names, inner.statuses))
         else:
             args.append(value_of(arg))
+    name = dotted(node.func)
     return Call(
-        dotted(node.func),
+        name,
         node.lineno,
         node.col_offset + 1,
         tuple(args),
@@ -663,6 +666,7 @@ def _call(node: ast.Call) -> Call:
         star,
         double_star,
         end_line=node.end_lineno or node.lineno,
+        last=name.rpartition(".")[2],
     )
 
 

@@ -129,7 +129,7 @@ def value_of(node: ast.AST | None) -> Value:
         return Value(_operation(node), template(node), names, statuses)  # type: ignore[arg-type]
     if kind is ast.Dict:
         keys = [
-            key.value if isinstance(key, ast.Constant) else "*"
+            repr(key.value).strip("'") if isinstance(key, ast.Constant) else "*"
             for key in node.keys  # type: ignore[attr-defined]
         ]
         return Value("dict", ",".join(map(str, keys)), names, statuses)
@@ -139,7 +139,7 @@ def value_of(node: ast.AST | None) -> Value:
         return Value("list", ",".join(texts), names, statuses)
     if kind is ast.Subscript:
         key = node.slice  # type: ignore[attr-defined]
-        text = key.value if isinstance(key, ast.Constant) else "*"
+        text = repr(key.value).strip("'") if isinstance(key, ast.Constant) else "*"
         base = dotted(node.value)  # type: ignore[attr-defined]
         return Value("subscript", f"{base}[{text}]", names, statuses)
     if kind is ast.UnaryOp and isinstance(node.operand, ast.Constant):  # type: ignore[attr-defined]
@@ -199,7 +199,7 @@ def template(node: ast.AST) -> str:
         item = stack.pop()
         if isinstance(item, ast.Constant):
             text = item.value
-            parts.append(text[:LONGEST] if isinstance(text, str) else repr(text)[:20])
+            parts.append(text[:LONGEST] if isinstance(text, str) else "{}")
         elif isinstance(item, ast.JoinedStr):
             stack += reversed(item.values)
         elif isinstance(item, ast.BinOp) and isinstance(item.op, ast.Add):

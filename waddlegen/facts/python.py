@@ -41,11 +41,7 @@ class Call:
     guarded: tuple[str, ...] = ()
     end_line: int = 0
     target: str = ""
-
-    @property
-    def last(self) -> str:
-        """The last part of the name."""
-        return self.name.rpartition(".")[2]
+    last: str = ""
 
     @property
     def receiver(self) -> str:

@@ -102,12 +102,12 @@ def unformatted_file(module: ModuleSource) -> Iterator[Problem]:
     if done is None or done.returncode not in (0, 1):
         return
     _note_engine(module, "ruff format")
-    for line in done.stdout.splitlines():
-        if line.startswith("Would reformat: "):
-            path = line.removeprefix("Would reformat: ").strip()
-            yield module.problem(
-                path.replace("\\", "/"), 1, "black would format this file"
-            )
+    pattern = (
+        r"^(?:Would reformat: (.+)|\s*--> (.+?):\d+:\d+|(.+?):\d+:\d+: unformatted.*)$"
+    )
+    for match in re.finditer(pattern, done.stdout, re.M):
+        path = next(group for group in match.groups() if group).strip()
+        yield module.problem(path.replace("\\", "/"), 1, "black would format this file")
 
 
 def _black(module: ModuleSource, files: list[str]) -> Iterator[Problem]:
