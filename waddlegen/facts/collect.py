@@ -153,6 +153,8 @@ class _Collector:
     def _FunctionDef(self, node: Any) -> None:
         """A function: its own facts, and a scope for those of its body."""
         names = [*(each.name for each in self.classes), node.name]
+        if self.stack[-1].parent >= 0:
+            names.insert(0, self.stack[-1].qualname)
         args = node.args
         decorators = [self._decorator(each) for each in node.decorator_list]
         for each in node.decorator_list:

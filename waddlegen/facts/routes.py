@@ -597,7 +597,7 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
     looks = code.looks_at_caller(function)
     for call in function.calls:
         if CHECKS.search(call.name) and not _NOT_AUTH.search(call.last):
-            if refuses:
+            if refuses and not _never_refuses(code, file, call.name):
                 return Evidence(file.path, call.line, call.name)
         for other, index in code.resolve(file, call.name)[:3]:
             if other is file and index == route.number:
@@ -617,6 +617,16 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
     if refuses and sent:
         return Evidence(file.path, function.compares[0].line, "compared in the view")
     return None
+
+
+def _never_refuses(code: Code, file: PythonFile, name: str) -> bool:
+    """Whether a check of this module can only say yes."""
+    found = code.resolve(file, name)
+    return bool(found) and all(
+        bool(other.functions[index].returns)
+        and all(each.value.text == "True" for each in other.functions[index].returns)
+        for other, index in found
+    )
 
 
 def _role_in_body(code: Code, route: Route) -> Evidence | None:

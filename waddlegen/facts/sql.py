@@ -246,6 +246,8 @@ class _Scope:
                     yield from self.unclean(each, depth + 1)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
                 yield from self.unclean(node.elt, depth + 1)
+            case ast.Await(value=value):
+                yield from self.unclean(value, depth + 1)
             case ast.Call():
                 yield from self._unclean_call(node, depth)
             case ast.Subscript(value=value):
@@ -280,6 +282,9 @@ class _Scope:
         name = dotted(node.func)
         last = name.rpartition(".")[2]
         if name in _NUMBERS or last in _QUOTERS or last in {"bindparam", "range"}:
+            return
+        if name.startswith("request.") or last == "get_json":
+            yield SqlPart(f"{name}()", "request", node.lineno)
             return
         if isinstance(node.func, ast.Attribute):
             if last in _TEXTS:

@@ -480,7 +480,9 @@ def dropped_task(module: ModuleSource) -> Iterator[Problem]:
         tasks.add(task); task.add_done_callback(tasks.discard)
     """
     for file, function, call in module.calls():
-        if call.last not in {"create_task", "ensure_future"} or not call.bare:
+        if call.last not in {"create_task", "ensure_future"}:
+            continue
+        if call.awaited or not call.bare:
             continue
         owner = call.receiver.rpartition(".")[2].removesuffix("()")
         if re.search(
