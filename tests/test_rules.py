@@ -32,8 +32,13 @@ def read_cases(code: str) -> dict[str, list[dict[str, Any]]]:
     return cases
 
 
-def every_case(kind: str) -> Iterator[Any]:
+def every_case(kind: str) -> list[Any]:
     """The cases of one kind of every rule, named."""
+    return list(_cases(kind))
+
+
+def _cases(kind: str) -> Iterator[Any]:
+    """As above, one by one."""
     for path in sorted(CASES.glob("*.yaml")):
         for number, case in enumerate(read_cases(path.stem)[kind], 1):
             yield pytest.param(path.stem, case, id=f"{path.stem}-{kind}-{number}")

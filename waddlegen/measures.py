@@ -389,11 +389,72 @@ def validation_of(source: ModuleSource, route: Route) -> float | None:
     return min(levels[b.validated] for b in bodies)
 
 
+_VERIFIES = re.compile(
+    r"verif|compare_digest|signature|construct_event|valid.*(sig|webhook|hmac|request)|"
+    r"check_.*(sig|hmac|secret|token)|RequestHandler|authenticate|hmac",
+    re.IGNORECASE,
+)
+
+
+def webhook_evidence(source: ModuleSource, route: Route) -> tuple[str, int] | None:
+    """Where a webhook is verified: a decorator, a call in the view or up to three deep."""
+    for call in route.decorators:
+        if re.search(r"verif|signature|webhook|signed|hmac", call.name, re.I):
+            return route.file.path, call.line
+    if route.auth is not None:
+        return route.auth.path, route.auth.line
+    return _verifies(source, route.file, route.number, 3, set())
+
+
+def _verifies(
+    source: ModuleSource,
+    file: PythonFile,
+    number: int,
+    depth: int,
+    seen: set[tuple[str, int]],
+) -> tuple[str, int] | None:
+    """Where a function, or one that it calls, verifies a signature."""
+    if (file.path, number) in seen:
+        return None
+    seen.add((file.path, number))
+    function = file.functions[number]
+    for call in function.calls:
+        last = call.last
+        if _VERIFIES.search(last) or "compare_digest" in call.name:
+            found = source.code.resolve(file, call.name)
+            if not found or last == "compare_digest":
+                return file.path, call.line
+            if any(_really(f.functions[n], f) for f, n in found):
+                return file.path, call.line
+    for compare in function.compares:
+        texts = f"{compare.left.text} {compare.right.text}"
+        if re.search(r"signature|secret|verify_?token|hmac", texts, re.I):
+            return file.path, compare.line
+    if depth:
+        for call in function.calls:
+            for other, index in source.code.resolve(file, call.name)[:4]:
+                if other.functions[index].cls and "." not in call.name:
+                    continue
+                found_at = _verifies(source, other, index, depth - 1, seen)
+                if found_at:
+                    return found_at
+    return None
+
+
+def _really(function: Function, file: PythonFile) -> bool:
+    """Whether a function called verify… can say no."""
+    values = {each.value.text for each in function.returns if each.value.kind == "bool"}
+    only_true = (
+        bool(function.returns)
+        and values == {"True"}
+        and all(each.value.kind == "bool" for each in function.returns)
+    )
+    return not only_true and not function.trivial
+
+
 @measure("S3")
 def webhooks_verified(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """The share of webhooks that verify who sent them."""
-    from waddlegen.rules.authentication import webhook_evidence
-
     every = [r for r in source.routes if r.is_webhook and r.writes and not r.is_open]
     if not every:
         return NA, [Proof("it has no webhook")]
@@ -539,12 +600,10 @@ def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return PARTIAL, proofs
 
 
-@once
 def aaa_calls_broken(source: ModuleSource) -> bool:
     """Whether a call of the AAA logger does not fit it."""
-    from waddlegen.rules.contract import broken_call_of_flask_core
-
-    return any(not p.topic for p in broken_call_of_flask_core(source))
+    codes = source.memory.get("codes")
+    return isinstance(codes, set) and ("WB216", "aaa-call") in codes
 
 
 @measure("L2")

@@ -19,6 +19,7 @@ def judge(source: ModuleSource, found: Sequence[Finding]) -> dict[str, Judgement
         why = f"a {source.language} module; these rules read Python"
         proof = (Proof(why),)
         return {b: Judgement(b, Verdict.NOT_APPLICABLE, proof) for b in BULLETS}
+    source.memory["codes"] = {(each.code, each.topic) for each in found}
     verdicts: dict[str, Judgement] = {}
     for bullet in BULLETS:
         own = [finding for finding in found if finding.checklist == bullet]

@@ -39,7 +39,9 @@ def requirements(text: str, path: str) -> Iterator[Requirement]:
                 name = name.rpartition("/")[2]
                 yield Requirement(normal(name), "local", path, number, stripped)
             continue
-        if stripped.startswith(("git+", "http", "./", "../", "/", "file:")):
+        if stripped.startswith(
+            ("git+", "http://", "https://", "./", "../", "/", "file:")
+        ):
             name = stripped.rpartition("/")[2].partition("@")[0].removesuffix(".git")
             yield Requirement(normal(name), "local", path, number, stripped)
             continue

@@ -9,6 +9,7 @@ from waddlegen.facts.python import Compare, Function, PythonFile, Value
 from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
+from waddlegen.measures import webhook_evidence
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -248,69 +249,6 @@ def webhook_not_verified(module: ModuleSource) -> Iterator[Problem]:
                 route.guard_line,
                 f"`{route.label}` does not verify who sent it",
             )
-
-
-_VERIFIES = re.compile(
-    r"verif|compare_digest|signature|construct_event|valid.*(sig|webhook|hmac|request)|"
-    r"check_.*(sig|hmac|secret|token)|RequestHandler|authenticate|hmac",
-    re.IGNORECASE,
-)
-
-
-def webhook_evidence(module: ModuleSource, route: Route) -> tuple[str, int] | None:
-    """Where a webhook is verified: a decorator, a call in the view or up to three deep."""
-    for call in route.decorators:
-        if re.search(r"verif|signature|webhook|signed|hmac", call.name, re.I):
-            return route.file.path, call.line
-    if route.auth is not None:
-        return route.auth.path, route.auth.line
-    return _verifies(module, route.file, route.number, 3, set())
-
-
-def _verifies(
-    module: ModuleSource,
-    file: PythonFile,
-    number: int,
-    depth: int,
-    seen: set[tuple[str, int]],
-) -> tuple[str, int] | None:
-    """Where a function, or one that it calls, verifies a signature."""
-    if (file.path, number) in seen:
-        return None
-    seen.add((file.path, number))
-    function = file.functions[number]
-    for call in function.calls:
-        last = call.last
-        if _VERIFIES.search(last) or "compare_digest" in call.name:
-            found = module.code.resolve(file, call.name)
-            if not found or last == "compare_digest":
-                return file.path, call.line
-            if any(_really(f.functions[n], f) for f, n in found):
-                return file.path, call.line
-    for compare in function.compares:
-        texts = f"{compare.left.text} {compare.right.text}"
-        if re.search(r"signature|secret|verify_?token|hmac", texts, re.I):
-            return file.path, compare.line
-    if depth:
-        for call in function.calls:
-            for other, index in module.code.resolve(file, call.name)[:4]:
-                if other.functions[index].cls and "." not in call.name:
-                    continue
-                found_at = _verifies(module, other, index, depth - 1, seen)
-                if found_at:
-                    return found_at
-    return None
-
-
-def _really(function: Function, file: PythonFile) -> bool:
-    """Whether a function called verify… can say no."""
-    values = {each.value.text for each in function.returns if each.value.kind == "bool"}
-    only_true = (
-        bool(function.returns)
-        and values == {"True"}
-        and all(each.value.kind == "bool" for each in function.returns)
-    )
-    return not only_true and not function.trivial
 
 
 @rule("WB432", severity=Severity.ERROR, topic="webhook", checklist="S3")

@@ -296,7 +296,7 @@ def fixed_address(module: ModuleSource) -> Iterator[Problem]:
                 if any(first <= literal.line <= last for first, last in defaults):
                     continue
                 if _is_settings_field(file, literal.line) or _is_parameter(
-                    function, literal.text
+                    file, literal.text
                 ):
                     continue
                 if re.match(r"https?://(www|schemas|example)", literal.text):
@@ -350,10 +350,12 @@ def _is_settings_field(file: PythonFile, line: int) -> bool:
     return False
 
 
-def _is_parameter(function: Function, text: str) -> bool:
+def _is_parameter(file: PythonFile, text: str) -> bool:
     """Whether a text is a default of a parameter."""
     return any(
-        p.default is not None and p.default.text == text for p in function.parameters
+        p.default is not None and p.default.text == text
+        for function in file.functions
+        for p in function.parameters
     )
 
 

@@ -77,10 +77,10 @@ def test_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
 
 def _cannot_fail(file: PythonFile, function: Function) -> str:
     """Why a test cannot fail; nothing when it can."""
-    if function.trivial and not function.calls:
-        return "this test does nothing"
     if any(re.search(r"skip|xfail|fixture", call.name) for call in function.decorators):
         return ""
+    if function.trivial and not function.calls:
+        return "this test does nothing"
     inner = [function, *_nested(file, function)]
     asserts = [each for part in inner for each in part.asserts]
     real = [
