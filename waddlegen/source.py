@@ -54,12 +54,29 @@ class ModuleSource:
 
     @cached_property
     def relative(self) -> str:
-        """The module's folder, from the repository; empty when it is the repository."""
+        """The module's folder, from the repository; empty when it is the repository.
+
+        A module that is in no repository at all is shown with its folder's name.
+        """
+        if self.folder == self.repository and not self._is_repository:
+            return self.folder.name
         try:
             text = self.folder.relative_to(self.repository).as_posix()
         except ValueError:
             text = self.folder.as_posix()
         return "" if text == "." else text
+
+    @cached_property
+    def _is_repository(self) -> bool:
+        """Whether there is a repository, and not only a folder."""
+        core = self.repository / "libs" / "flask_core"
+        return (self.repository / ".git").exists() or core.is_dir()
+
+    @cached_property
+    def shown_from(self) -> Path:
+        """The folder that the paths of the report start in."""
+        alone = self.folder == self.repository and not self._is_repository
+        return self.repository.parent if alone else self.repository
 
     @property
     def name(self) -> str:
@@ -133,7 +150,7 @@ class ModuleSource:
     def _lines(self, path: str) -> list[str]:
         """The lines of a file, kept."""
         if path not in self._texts:
-            text = self._read(self.repository / path, path) or ""
+            text = self._read(self.shown_from / path, path) or ""
             self._texts[path] = text.splitlines()
         return self._texts[path]
 
