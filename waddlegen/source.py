@@ -195,7 +195,7 @@ class ModuleSource:
     @cached_property
     def code(self) -> Code:
         """The program's functions by name."""
-        return Code(self.python)
+        return Code(self.python, library=Code(self.core[1]))
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:

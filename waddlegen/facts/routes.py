@@ -133,6 +133,7 @@ class Code:
     files: Sequence[PythonFile]
     functions: dict[str, list[tuple[PythonFile, int]]] = field(default_factory=dict)
     by_stem: dict[str, list[PythonFile]] = field(default_factory=dict)
+    library: Code | None = None
     _checks: dict[tuple[str, int, int], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -535,6 +536,10 @@ def is_guard(code: Code, file: PythonFile, name: str) -> bool:
     known = origin.rpartition(".")[2] or last
     if _NOT_AUTH.search(known):
         return False
+    if code.library is not None and _from_library(file, name):
+        shared = code.library.functions.get(known, [])
+        if any(code.library.checks_caller(other, index) for other, index in shared):
+            return True
     return bool(AUTH.search(known)) or bool(AUTH.search(last) and known == last)
 
 

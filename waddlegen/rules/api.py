@@ -71,9 +71,11 @@ def error_without_envelope(module: ModuleSource) -> Iterator[Problem]:
             raw = "error" in each.strings and "correlation_id" not in each.strings
             if refuses and raw and not any(n.endswith("error_response") for n in names):
                 found.append((route, each.line))
-    if found:
-        route, line = found[0]
-        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    shared = any(call.last == "error_response" for _, _, call in module.calls())
+    for route, line in found if shared else found[:1]:
+        more = (
+            f", nor have {len(found) - 1} more" if len(found) > 1 and not shared else ""
+        )
         yield module.problem(
             route.file, line, f"this error has not the platform's envelope{more}"
         )

@@ -80,7 +80,7 @@ def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:
             )
 
 
-@rule("WB413", severity=Severity.ERROR, topic="secret", checklist="S1")
+@rule("WB413", severity=Severity.ERROR, topic="auth", checklist="S1")
 def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
     """A secret or a signature is compared with `==`.
 
@@ -101,7 +101,14 @@ def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
                     "a secret is compared with `==`, which tells how much of it was right;"
                     " use hmac.compare_digest on bytes",
                     compare.column,
+                    topic=_kind_of_comparison(compare),
                 )
+
+
+def _kind_of_comparison(compare: Compare) -> str:
+    """A signature is a webhook's, anything else is a caller's key."""
+    texts = f"{compare.left.text} {compare.right.text}"
+    return "webhook" if re.search(r"signature|digest|hmac", texts, re.I) else "auth"
 
 
 def _compares_secrets(compare: Compare, function: Function) -> bool:
@@ -311,7 +318,10 @@ def _breaks(
             return "a missing header is None here, and compare_digest raises TypeError: 500"
     if any(_is_bytes(value, function, 0) for value in args):
         return ""
-    if any(_is_sent(value, function) for value in args):
+    signs = any(call.name == "hmac.new" for call in function.calls) or re.search(
+        r"signature|webhook", function.qualname, re.I
+    )
+    if signs and any(_is_sent(value, function) for value in args):
         return (
             "text that is not ASCII makes compare_digest raise TypeError, so a bad signature"
             " is a 500; compare bytes"

@@ -407,3 +407,81 @@ def standard_variable_missing(module: ModuleSource) -> Iterator[Problem]:
 def is_server_call(call: Call) -> bool:
     """Whether a call starts a server."""
     return call.last in _SERVERS
+
+
+_PROVIDED = re.compile(
+    r"^\s*-?\s*(?:name:\s*)?[\"']?([A-Z][A-Z0-9_]{2,})[\"']?\s*(?:$|[:=])", re.MULTILINE
+)
+
+
+@rule("WB833", severity=Severity.ERROR, topic="env", checklist="P5")
+def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
+    """The manifests do not give a variable that the code cannot do without.
+
+    The module then fails at its start, or runs on the default that was meant for a developer's
+    machine. Give it in the manifest, secrets by secretKeyRef.
+
+    Bad:
+        DATABASE_URL = os.environ["DATABASE_URL"]     # in no manifest
+    Good:
+        - name: DATABASE_URL
+          valueFrom: {secretKeyRef: {name: db, key: url}}
+    """
+    if module.uses_create_app:
+        return
+    texts = _own_manifests(module)
+    if not texts or any(_takes_unknown(text, texts) for text in texts):
+        return
+    provided = {name for text in texts for name in _PROVIDED.findall(text)}
+    seen: set[str] = set()
+    for read in module.env:
+        needed = read.default is None or re.search(
+            r"localhost|127\.0\.0\.1", read.default or ""
+        )
+        if (
+            read.kind == "name"
+            or not needed
+            or read.name in provided
+            or read.name in seen
+        ):
+            continue
+        if read.default is None and read.kind not in {"required"}:
+            continue
+        seen.add(read.name)
+        yield module.problem(
+            read.file, read.line, f"no manifest of the module provides {read.name}"
+        )
+
+
+def _own_manifests(module: ModuleSource) -> list[str]:
+    """The texts of the manifests that are about this module."""
+    own = [
+        module.read(inside) or ""
+        for inside in module.files
+        if re.search(r"(k8s|kubernetes|manifests)/.*\.ya?ml$", inside)
+    ]
+    if any("kind: Deployment" in text for text in own):
+        return own
+    found = []
+    for path, text in module.repository_manifests:
+        stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-")
+        if stem in module.deploy_names or any(
+            part in module.deploy_names for part in path.split("/")[:-1]
+        ):
+            found.append(text)
+    return found if any("kind: Deployment" in text for text in found) else []
+
+
+def _takes_unknown(text: str, texts: list[str]) -> bool:
+    """Whether a manifest takes variables from something that is not among them."""
+    for kind, name in re.findall(
+        r"(configMapRef|secretRef):\s*\n?\s*\{?\s*name:\s*[\"']?([\w.-]+)", text
+    ):
+        wanted = "ConfigMap" if kind == "configMapRef" else "Secret"
+        if not any(
+            re.search(rf"kind:\s*{wanted}\b", other)
+            and re.search(rf"name:\s*{re.escape(name)}\b", other)
+            for other in texts
+        ):
+            return True
+    return False

@@ -57,18 +57,58 @@ def undocumented_route(module: ModuleSource) -> Iterator[Problem]:
     Good:
         | POST | `/api/v1/quotes` | adds a quote |
     """
-    missing = [
-        route
-        for route in module.routes
-        if not route.websocket and not documented(module, route)
-    ]
-    if missing:
+    every_route = [route for route in module.routes if not route.websocket]
+    missing = [route for route in every_route if not documented(module, route)]
+    yield from _documented_in_vain(module)
+    if missing and len(missing) < len(every_route):
+        for route in missing:
+            yield module.problem(
+                route.file, route.line, f"`{route.label}` is documented nowhere"
+            )
+    elif missing:
         route = missing[0]
-        every = len([each for each in module.routes if not each.websocket])
+        every = len(every_route)
         rest = f" and {len(missing) - 1} of {every} more" if len(missing) > 1 else ""
         yield module.problem(
             route.file, route.line, f"`{route.label}` is documented nowhere{rest}"
         )
+
+
+_ENDPOINT = re.compile(
+    r"\b(GET|POST|PUT|PATCH|DELETE)\b[`*|\s]{1,6}(/(?:api|webhook)[^\s`|)\"']*)"
+)
+
+
+def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
+    """Routes that the README names and the module does not have."""
+    text = module.read("README.md")
+    if text is None or not module.routes or module.uses_create_app:
+        return
+    known = {
+        (method, _shape(route.path))
+        for route in module.routes
+        for method in route.methods
+    }
+    prefixes = {"/".join(path.split("/")[:4]) for _, path in known}
+    for number, line in enumerate(text.splitlines(), 1):
+        for method, path in _ENDPOINT.findall(line):
+            if "://" in line and path not in line.split("://")[0]:
+                continue
+            shape = _shape(path.split("?")[0].rstrip(".,:;"))
+            if (
+                "/".join(shape.split("/")[:4]) in prefixes
+                and (method, shape) not in known
+            ):
+                yield module.problem(
+                    "README.md",
+                    number,
+                    f"`{method} {path}` does not exist in the module",
+                )
+
+
+def _shape(path: str) -> str:
+    """A path with its parameters unnamed."""
+    return re.sub(r"<[^>]*>|\{[^}]*\}|:\w+|\$\w+", "{}", path).rstrip("/")
 
 
 @rule("WB703", severity=Severity.WARNING, topic="docs", checklist="D3")
@@ -90,7 +130,11 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
             read.name for read in reads if not re.search(rf"\b{read.name}\b", said)
         )
     )
-    if missing:
+    if missing and len(missing) < len({read.name for read in reads}):
+        for name in missing:
+            read = next(read for read in reads if read.name == name)
+            yield module.problem(read.file, read.line, f"{name} is documented nowhere")
+    elif missing:
         first = next(read for read in reads if read.name == missing[0])
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
         yield module.problem(

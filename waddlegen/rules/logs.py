@@ -60,14 +60,18 @@ def change_without_audit(module: ModuleSource) -> Iterator[Problem]:
         await service.delete(quote_id)
         logger.audit(action="delete_quote", user=user, community=community, result="success")
     """
-    silent = [
+    writes = [
         route
         for route in module.routes
-        if route.writes
-        and not (route.is_open or route.is_exchange or route.is_webhook)
-        and audits(module, route) is None
+        if route.writes and not (route.is_open or route.is_exchange or route.is_webhook)
     ]
-    if silent:
+    silent = [route for route in writes if audits(module, route) is None]
+    if silent and len(silent) < len(writes):
+        for route in silent:
+            yield module.problem(
+                route.file, route.guard_line, f"`{route.label}` writes no AUDIT event"
+            )
+    elif silent:
         route = silent[0]
         more = f", nor do {len(silent) - 1} more routes" if len(silent) > 1 else ""
         yield module.problem(
@@ -241,7 +245,7 @@ _MASKS = re.compile(
 )
 
 
-@rule("WB611", severity=Severity.ERROR, topic="secret", checklist="L2")
+@rule("WB611", severity=Severity.ERROR, topic="log", checklist="L2")
 def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
     """A secret, or everything that may hold one, is written into the log.
 
