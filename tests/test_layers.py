@@ -12,17 +12,22 @@ import waddlegen
 PACKAGE = Path(waddlegen.__file__).parent
 FILES = sorted(PACKAGE.glob("*.py"))
 CHECKS = sorted((PACKAGE / "consistency").glob("*.py"))
+FACTS = sorted((PACKAGE / "facts").glob("*.py"))
+RULES = sorted((PACKAGE / "rules").glob("*.py"))
+FOLDERS = {"consistency": CHECKS, "facts": FACTS, "rules": RULES}
 
 # A file imports only from the rows above its own.
 LAYERS = [
-    "__init__ errors names filters exchange bundled tree cache".split(),
+    "__init__ errors names filters exchange bundled tree cache findings checklist".split(),
     "spec lock project".split(),
-    "endpoint wording disk yamlnodes".split(),
-    "consistency context templates plan environment".split(),
-    "specfile render apply unfinished output".split(),
-    "fleet".split(),
+    "endpoint wording disk yamlnodes facts discover".split(),
+    "consistency context templates plan environment source".split(),
+    "specfile render apply unfinished output measures".split(),
+    "fleet rules".split(),
     "questionnaire listing runner".split(),
-    "create".split(),
+    "create verdicts reports".split(),
+    "check".split(),
+    "checking".split(),
     "cli".split(),
     "__main__".split(),
 ]
@@ -30,8 +35,13 @@ ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 
 
 def layer_of(path: Path) -> int:
-    """The row of a file; the checks of consistency stand in one row."""
-    return ROW["consistency"] if path in CHECKS else ROW[path.stem]
+    """The row of a file; the files of a folder stand in one row."""
+    return ROW[folder_of(path) or path.stem]
+
+
+def folder_of(path: Path) -> str:
+    """The folder of waddlegen that a file is in; empty for its own files."""
+    return next((name for name, paths in FOLDERS.items() if path in paths), "")
 
 
 def imports(path: Path) -> set[str]:
@@ -54,10 +64,12 @@ def imports(path: Path) -> set[str]:
 
 def test_every_file_has_a_layer() -> None:
     """A new file is given its place here."""
-    assert {path.stem for path in FILES} | {"consistency"} == set(ROW)
+    assert {path.stem for path in FILES} | set(FOLDERS) == set(ROW)
 
 
-@pytest.mark.parametrize("path", [*FILES, *CHECKS], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*FILES, *CHECKS, *FACTS, *RULES], ids=lambda path: path.stem
+)
 def test_imports_point_downwards(path: Path) -> None:
     """Data flows one way, so imports do."""
     inside = {
@@ -65,8 +77,9 @@ def test_imports_point_downwards(path: Path) -> None:
         for n in imports(path)
         if n.startswith("waddlegen.")
     }
-    outside = {name for name in inside if not name.startswith("consistency.")}
-    same = {"consistency"} if path in CHECKS else set()
+    own = folder_of(path)
+    outside = {name for name in inside if name.split(".")[0] != own}
+    same = {own}
     upwards = {
         n for n in outside - same if ROW.get(n.split(".")[0], 0) >= layer_of(path)
     }
@@ -101,7 +114,7 @@ WRITERS = {"write_text", "write_bytes", "unlink", "rename", "replace_file", "rmt
 
 
 def test_only_apply_writes() -> None:
-    """The user's files are written in one place; environments are a cache of our own."""
+    """The user's files are written in one place; environments and facts are caches."""
     guilty = {
         path.stem
         for path in FILES
@@ -109,7 +122,7 @@ def test_only_apply_writes() -> None:
         if isinstance(node, ast.Attribute) and node.attr in WRITERS
     }
 
-    assert guilty <= {"apply", "exchange", "environment"}
+    assert guilty <= {"apply", "exchange", "environment", "cache"}
 
 
 def test_the_version_is_told_without_loading_the_commands() -> None:

@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Render WaddleBot modules from one YAML spec each, and keep them in step.",
-    epilog="Exit codes: 0 fine, 1 drift, 2 wrong usage or spec, 3 conflict.",
+    epilog="Exit codes: 0 fine, 1 drift or findings, 2 wrong usage or spec, 3 conflict.",
 )
 template_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Work on the templates."
@@ -353,6 +353,106 @@ def run_module(
         _project(context), name, port, database_url, redis_url, json_output
     )
     raise typer.Exit(code)
+
+
+@app.command("check")
+def check_modules(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Modules, fleet roots or repositories; this folder else."),
+    ] = None,
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="text, concise, json, sarif, junit, github, gitlab, checklist or html.",
+        ),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these rules: codes, their beginnings, names or ALL."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Leave these rules out.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="standard, or legacy for hand-written modules.")
+    ] = None,
+    fail_level: Annotated[
+        str | None,
+        typer.Option(help="Exit 1 from this severity on: critical to info."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Report only what this file does not hold.")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="Write what is found to this file.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only files that changed since this git revision."),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Run black, flake8 and mypy themselves.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Start each module and probe it as well.")
+    ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what can be mended safely.")
+    ] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="Also mend what changes the behaviour."),
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what would be mended; write nothing.")
+    ] = False,
+) -> None:
+    """Hold modules to the standard: 0 clean, 1 findings, 2 wrong usage."""
+    from waddlegen import checking
+
+    request = checking.Request(
+        directory=context.obj,
+        paths=tuple(paths or ()),
+        output_format=output_format,
+        select=tuple(select or ()),
+        ignore=tuple(ignore or ()),
+        profile=profile,
+        fail_level=fail_level,
+        baseline=baseline,
+        write_baseline=write_baseline,
+        since=since,
+        exact=exact,
+        live=live,
+        fix=fix,
+        unsafe_fixes=unsafe_fixes,
+        diff=diff,
+    )
+    answer = checking.run(request)
+    sys.stdout.write(answer.text)
+    if answer.note:
+        print(answer.note, file=sys.stderr)
+    raise typer.Exit(answer.code)
+
+
+@app.command("rules")
+def list_rules() -> None:
+    """List every rule of check: code, severity, bullet of the checklist, name."""
+    from waddlegen import checking
+
+    _print(output.table_lines(checking.rule_rows()))
+
+
+@app.command("explain")
+def explain_rule(
+    code: Annotated[str, typer.Argument(help="A rule's code or name.")],
+) -> None:
+    """Say what a rule wants, why, and how to follow, mend or suppress it."""
+    from waddlegen import checking
+
+    print(checking.explanation(code))
 
 
 @template_app.command()

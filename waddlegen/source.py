@@ -2,13 +2,592 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import io
+import os
+import pickle
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache as cache_once
+from functools import cached_property
 from pathlib import Path
 
+from waddlegen import cache
+from waddlegen.discover import SKIPPED
+from waddlegen.facts import texts
+from waddlegen.facts.collect import collect
+from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.routes import Code, Route, routes
+from waddlegen.facts.texts import Requirement
+from waddlegen.findings import Problem
 
-@dataclass(frozen=True)
+LARGEST = 2_000_000
+MOST_FILES = 20_000
+_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvRead:
+    """A variable of the environment that the code reads."""
+
+    name: str
+    default: str | None
+    kind: str
+    file: PythonFile
+    line: int
+    function: str = ""
+    column: int = 1
+    default_line: int = 0
+
+
+@dataclass
 class ModuleSource:
     """One module in the repository it belongs to."""
 
     repository: Path
     folder: Path
+    language: str = "python"
+    exact: bool = False
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def relative(self) -> str:
+        """The module's folder, from the repository; empty when it is the repository.
+
+        A module that is in no repository at all is shown with its folder's name.
+        """
+        if self.folder == self.repository and not self._is_repository:
+            return self.folder.name
+        try:
+            text = self.folder.relative_to(self.repository).as_posix()
+        except ValueError:
+            text = self.folder.as_posix()
+        return "" if text == "." else text
+
+    @cached_property
+    def _is_repository(self) -> bool:
+        """Whether there is a repository, and not only a folder."""
+        core = self.repository / "libs" / "flask_core"
+        return (self.repository / ".git").exists() or core.is_dir()
+
+    @cached_property
+    def shown_from(self) -> Path:
+        """The folder that the paths of the report start in."""
+        alone = self.folder == self.repository and not self._is_repository
+        return self.repository.parent if alone else self.repository
+
+    @property
+    def name(self) -> str:
+        """The module's name: that of its folder."""
+        return self.folder.name
+
+    def path(self, inside: str) -> str:
+        """A path of the module as the report shows it."""
+        return f"{self.relative}/{inside}" if self.relative else inside
+
+    def problem(
+        self,
+        where: PythonFile | str,
+        line: int,
+        message: str,
+        column: int = 1,
+        hint: str = "",
+        topic: str = "",
+    ) -> Problem:
+        """A problem in one of the module's files."""
+        inside = where if isinstance(where, str) else where.path
+        return Problem(self.path(inside), max(line, 1), message, column, hint, topic)
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Every file of the module, relative to its folder, sorted; links are not followed."""
+        found: list[str] = []
+        for base, folders, names in os.walk(self.folder):
+            folders[:] = sorted(f for f in folders if f not in SKIPPED)
+            prefix = Path(base).relative_to(self.folder).as_posix()
+            prefix = "" if prefix == "." else f"{prefix}/"
+            found += [prefix + name for name in sorted(names)]
+            if len(found) > MOST_FILES:
+                self.skipped.append((prefix or ".", f"more than {MOST_FILES} files"))
+                break
+        return tuple(found)
+
+    def read(self, inside: str) -> str | None:
+        """The text of one of the module's files, or None."""
+        return self._read(self.folder / inside, inside)
+
+    def read_repository(self, inside: str) -> str | None:
+        """The text of one of the repository's files, or None."""
+        return self._read(self.repository / inside, inside)
+
+    def _read(self, path: Path, shown: str) -> str | None:
+        """Text, when the file is there, small enough and readable."""
+        data = self._bytes(path, shown)
+        return None if data is None else _decode(data)
+
+    def _bytes(self, path: Path, shown: str) -> bytes | None:
+        """A file's bytes; pipes and devices are never opened."""
+        try:
+            status = path.stat()
+            if not os.path.isfile(path):
+                return None
+            if status.st_size > LARGEST:
+                self.skipped.append((shown, f"larger than {LARGEST} bytes"))
+                return None
+            return path.read_bytes()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self.skipped.append((shown, error.strerror or "not readable"))
+            return None
+
+    def line_of(self, path: str, line: int) -> str:
+        """One line of a file named as in a report."""
+        lines = self._lines(path)
+        return lines[line - 1] if 0 < line <= len(lines) else ""
+
+    def _lines(self, path: str) -> list[str]:
+        """The lines of a file, kept."""
+        if path not in self._texts:
+            text = self._read(self.shown_from / path, path) or ""
+            self._texts[path] = text.splitlines()
+        return self._texts[path]
+
+    @cached_property
+    def _texts(self) -> dict[str, list[str]]:
+        """The lines of files that were shown."""
+        return {}
+
+    # What the code says.
+
+    @cached_property
+    def every_python(self) -> tuple[PythonFile, ...]:
+        """The facts of every Python file, tests and generated ones too."""
+        found = []
+        kept = FactsCache(self.folder)
+        kept.load()
+        for inside in self.files:
+            if inside.endswith(".py"):
+                data = self._bytes(self.folder / inside, inside)
+                if data is not None:
+                    found.append(kept.facts(data, inside))
+        kept.keep()
+        return tuple(found)
+
+    @cached_property
+    def python(self) -> tuple[PythonFile, ...]:
+        """The files of the program itself: no tests, nothing that a tool generates."""
+        return tuple(
+            file
+            for file in self.every_python
+            if not file.is_test
+            and not file.is_generated
+            and "migrations" not in file.path.split("/")
+            and "alembic" not in file.path.split("/")
+        )
+
+    @cached_property
+    def tests(self) -> tuple[PythonFile, ...]:
+        """The files of the tests."""
+        return tuple(file for file in self.every_python if file.is_test)
+
+    @cached_property
+    def code(self) -> Code:
+        """The program's functions by name."""
+        return Code(self.python, library=Code(self.core[1]))
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route, its path complete and its guards known."""
+        return routes(self.code)
+
+    @cached_property
+    def entry(self) -> PythonFile | None:
+        """The file that makes the application."""
+        best: tuple[int, PythonFile] | None = None
+        for file in self.python:
+            makes = any(
+                call.last in {"Quart", "Flask", "create_app"} for call in file.calls
+            )
+            depth = file.path.count("/")
+            rank = depth * 10 + (0 if makes else 5)
+            rank -= 4 if file.name in {"main.py", "app.py"} else 0
+            if (makes or file.name in {"main.py", "app.py"}) and (
+                best is None or rank < best[0]
+            ):
+                best = (rank, file)
+        return best[1] if best else None
+
+    @cached_property
+    def generated_by_us(self) -> bool:
+        """Whether waddlegen rendered it."""
+        return (self.folder / ".waddlegen" / "lock.json").is_file()
+
+    @cached_property
+    def uses_create_app(self) -> bool:
+        """Whether flask_core's create_app builds the application, with all it brings."""
+        return any(
+            each.module == "flask_core.app" and each.name == "create_app"
+            for file in self.python
+            for each in file.imports
+        )
+
+    def functions(self) -> Iterator[tuple[PythonFile, Function]]:
+        """Every function of the program with its file."""
+        for file in self.python:
+            for function in file.functions:
+                yield file, function
+
+    def calls(self) -> tuple[tuple[PythonFile, Function, Call], ...]:
+        """Every call of the program with its function and file."""
+        return self._calls
+
+    @cached_property
+    def _calls(self) -> tuple[tuple[PythonFile, Function, Call], ...]:
+        """As above, worked out once."""
+        return tuple(
+            (file, function, call)
+            for file in self.python
+            for function in file.functions
+            for call in function.calls
+        )
+
+    @cached_property
+    def memory(self) -> dict[object, object]:
+        """What was worked out for this module, by what worked it out."""
+        return {}
+
+    def imports(self, module: str) -> bool:
+        """Whether the program imports a library."""
+        return any(
+            each.module == module or each.module.startswith(f"{module}.")
+            for file in self.python
+            for each in file.imports
+        )
+
+    @cached_property
+    def is_service(self) -> bool:
+        """Whether it serves HTTP at all."""
+        return bool(self.routes) or self.uses_create_app
+
+    # What the files beside the code say.
+
+    @cached_property
+    def readme(self) -> str | None:
+        """The README's text, or None."""
+        for name in ("README.md", "README.rst", "README.txt", "README", "readme.md"):
+            text = self.read(name)
+            if text is not None:
+                return text
+        return None
+
+    @cached_property
+    def documents(self) -> tuple[tuple[str, str], ...]:
+        """Path and text of the documents that are about this module, README first."""
+        found: list[tuple[str, str]] = []
+        for inside in self.files:
+            name = inside.rpartition("/")[2]
+            if name.lower().startswith("openapi") or name.lower().endswith(".md"):
+                text = self.read(inside)
+                if text is not None:
+                    found.append((self.path(inside), text))
+        found += self._repository_documents
+        return tuple(found)
+
+    @cached_property
+    def _repository_documents(self) -> list[tuple[str, str]]:
+        """Documents in docs/<module> of the repository."""
+        found: list[tuple[str, str]] = []
+        stem = self.name.replace("-", "_")
+        short = re.sub(r"_(core_)?(module|interaction|service)(_flask)?$", "", stem)
+        names = {
+            self.name,
+            stem,
+            stem.replace("_", "-"),
+            short,
+            short.replace("_", "-"),
+        }
+        for base in ("docs", "doc"):
+            for name in sorted(names):
+                folder = self.repository / base / name
+                if folder.is_dir():
+                    for path in sorted(folder.rglob("*.md"))[:20]:
+                        shown = path.relative_to(self.repository).as_posix()
+                        text = self._read(path, shown)
+                        if text is not None:
+                            found.append((shown, text))
+                path = self.repository / base / f"{name}.md"
+                text = self._read(path, f"{base}/{name}.md") if path.is_file() else None
+                if text is not None:
+                    found.append((f"{base}/{name}.md", text))
+        return found
+
+    @cached_property
+    def requirements(self) -> tuple[Requirement, ...] | None:
+        """What the module requires, or None when it says nothing."""
+        found: list[Requirement] = []
+        declared = False
+        for inside in self.files:
+            name = inside.rpartition("/")[2]
+            if re.fullmatch(r"requirements[\w.-]*\.(txt|in)", name):
+                dev = re.search(r"dev|test|lint|docs", name)
+                if "/" in inside and not inside.startswith("requirements/"):
+                    continue
+                declared = declared or not dev
+                if not dev:
+                    found += texts.requirements(self.read(inside) or "", inside)
+        project = self.read("pyproject.toml")
+        if project is not None:
+            listed = list(texts.project_requirements(project, "pyproject.toml"))
+            declared = declared or bool(listed)
+            found += listed
+        return tuple(found) if declared else None
+
+    @cached_property
+    def env_example(self) -> tuple[str, str] | None:
+        """Path and text of the environment example."""
+        names = (".env.example", ".env.sample", ".env.template", "env.example")
+        for name in (*names, "example.env", ".env.dist"):
+            text = self.read(name)
+            if text is not None:
+                return name, text
+        return None
+
+    @cached_property
+    def env(self) -> tuple[EnvRead, ...]:
+        """Every variable the program reads, where and with which default."""
+        found: list[EnvRead] = []
+        for file in self.python:
+            for function in file.functions:
+                found += _env_reads(file, function)
+            found += _settings_fields(file)
+        return tuple(found)
+
+    # Filled by what reads YAML, Dockerfiles and workflows.
+
+    @cached_property
+    def repository_files(self) -> tuple[str, ...]:
+        """Names at the top of the repository."""
+        try:
+            return tuple(sorted(os.listdir(self.repository)))
+        except OSError:
+            return ()
+
+    @cached_property
+    def lint_engines(self) -> tuple[str, ...]:
+        """What judged format, lint and types; filled in by the rules that run them."""
+        return ()
+
+    @cached_property
+    def deploy_names(self) -> tuple[str, ...]:
+        """The names under which manifests and dashboards may know the module."""
+        stem = self.name.replace("_", "-")
+        short = re.sub(r"-(module|module-flask)$", "", stem)
+        shorter = re.sub(r"-(core|interaction|action|module|service)$", "", short)
+        kinds = [
+            f"{kind}-{shorter}" for kind in ("core", "action", "trigger", "interactive")
+        ]
+        names = [stem, short, self.name, *kinds]
+        if shorter not in {"core", "module", "app", "service", "src", "api", "bot"}:
+            names.append(shorter)
+        return tuple(dict.fromkeys(name for name in names if len(name) > 2))
+
+    @cached_property
+    def repository_manifests(self) -> tuple[tuple[str, str], ...]:
+        """Path and text of the repository's YAML for Kubernetes and monitoring."""
+        if self.repository == self.folder:
+            return ()
+        found: list[tuple[str, str]] = []
+        for name in (
+            "k8s",
+            "kubernetes",
+            "deploy",
+            "helm",
+            "manifests",
+            "monitoring",
+            "prometheus",
+            "infra",
+            "infrastructure",
+            "alerts",
+            "slo",
+            "config",
+        ):
+            folder = self.repository / name
+            if not folder.is_dir():
+                continue
+            for base, folders, names in os.walk(folder):
+                folders[:] = sorted(f for f in folders if f not in SKIPPED)
+                for each in sorted(names):
+                    if each.endswith((".yaml", ".yml")) and len(found) < 500:
+                        path = Path(base) / each
+                        shown = path.relative_to(self.repository).as_posix()
+                        text = self._read(path, shown)
+                        if text is not None:
+                            found.append((shown, text))
+        return tuple(found)
+
+    @cached_property
+    def core(self) -> tuple[str, tuple[PythonFile, ...]]:
+        """The flask_core that the module uses: where it is, and its facts."""
+        for base in (self.repository, *list(self.folder.parents)[:6]):
+            for inner in (
+                "libs/flask_core/flask_core",
+                "libs/flask_core",
+                "flask_core",
+            ):
+                folder = base / inner
+                if (folder / "__init__.py").is_file():
+                    return str(folder), _facts_of(folder)
+        from waddlegen import bundled
+
+        folder = bundled.TEMPLATES / "libs" / "flask_core"
+        return "waddlegen's own flask_core", _facts_of(folder)
+
+
+def _env_reads(file: PythonFile, function: Function) -> Iterator[EnvRead]:
+    """`os.getenv`, `os.environ[...]`, `environ.get` and helpers like env("X")."""
+    for call in function.calls:
+        known = call.name.endswith(("getenv", "environ.get", "environ.setdefault"))
+        helper = call.last in {
+            "env",
+            "env_str",
+            "env_int",
+            "env_bool",
+            "get_env",
+            "config",
+            "getenv_int",
+            "_env",
+            "require_env",
+            "_require",
+            "required_env",
+        }
+        if not (known or helper) or not call.args or call.args[0].kind != "str":
+            continue
+        name = call.args[0].text
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+            continue
+        default = call.argument(1, "default")
+        text = None if default is None or default.kind == "none" else default.text
+        kind = default.kind if default else ""
+        yield EnvRead(
+            name,
+            text,
+            kind,
+            file,
+            call.line,
+            function.qualname,
+            call.column,
+            call.end_line,
+        )
+    for name, line in function.environ:
+        yield EnvRead(name, None, "required", file, line, function.qualname)
+
+
+def _settings_fields(file: PythonFile) -> Iterator[EnvRead]:
+    """Fields of a pydantic-settings class, which are variables in capitals."""
+    for made in file.classes:
+        if not any("Settings" in base for base in made.bases):
+            continue
+        for each in made.fields:
+            if not each.annotation or each.target.startswith(("model_config", "_")):
+                continue
+            text = (
+                each.value.text if each.value.kind in {"str", "num", "bool"} else None
+            )
+            yield EnvRead(
+                each.target.upper(), text, each.value.kind, file, each.line, made.name
+            )
+
+
+@cache_once
+def _facts_of(folder: Path) -> tuple[PythonFile, ...]:
+    """The facts of every Python file directly in a folder and one below."""
+    found = []
+    kept = FactsCache(folder)
+    kept.load()
+    for path in (*sorted(folder.glob("*.py")), *sorted(folder.glob("*/*.py"))):
+        try:
+            if path.stat().st_size <= LARGEST:
+                name = path.relative_to(folder).as_posix()
+                found.append(kept.facts(path.read_bytes(), name))
+        except OSError:
+            continue
+    kept.keep()
+    return tuple(found)
+
+
+def _decode(data: bytes) -> str:
+    """Text of a file; bytes that are no UTF-8 are read as Latin-1."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+@dataclass
+class FactsCache:
+    """The facts of a folder's files by the hash of their bytes, kept from run to run."""
+
+    folder: Path
+    known: dict[bytes, PythonFile] = field(default_factory=dict)
+    used: dict[bytes, PythonFile] = field(default_factory=dict)
+
+    @cached_property
+    def path(self) -> Path:
+        """Where the facts of this folder are kept."""
+        key = hashlib.blake2b(os.fsencode(self.folder), digest_size=12).hexdigest()
+        return cache.folder("facts") / facts_version() / key
+
+    def load(self) -> None:
+        """Read what an earlier run has kept; whatever is wrong with it, start anew."""
+        try:
+            known = pickle.loads(self.path.read_bytes())
+            if isinstance(known, dict):
+                self.known = known
+        except Exception:  # a cache of any condition is only ever a cache
+            self.known = {}
+
+    def facts(self, data: bytes, inside: str) -> PythonFile:
+        """The facts of one file."""
+        key = hashlib.blake2b(data + inside.encode(), digest_size=16).digest()
+        found = self.known.get(key) or _read_python(data, inside)
+        self.used[key] = found
+        return found
+
+    def keep(self) -> None:
+        """Write what this run has used, unless nothing is new."""
+        if self.used.keys() == self.known.keys():
+            return
+        try:
+            cache.keep(self.path, pickle.dumps(self.used, pickle.HIGHEST_PROTOCOL))
+        except (OSError, RecursionError, pickle.PicklingError):
+            return
+
+
+@cache_once
+def facts_version() -> str:
+    """What the cache must not outlive: the code that collects facts."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted((Path(__file__).parent / "facts").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read_python(data: bytes, inside: str) -> PythonFile:
+    """Decode as Python does, and collect."""
+    if b"\0" in data:
+        return PythonFile(inside, problem="holds NUL bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if not _CODING.search(data[:400]):
+            found = collect(data.decode("latin-1"), inside)
+            found.problem = found.problem or "is not UTF-8"
+            return found
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            text = data.decode(encoding)
+        except (SyntaxError, LookupError, UnicodeDecodeError):
+            text = data.decode("latin-1")
+    return collect(text, inside)

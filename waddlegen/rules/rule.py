@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from waddlegen.findings import Problem, Severity
@@ -28,19 +31,45 @@ class Rule:
     checklist: str | None
     doc: str
     check: Check
+    legacy: bool = True
+    optional: bool = False
 
 
 def rule(
-    code: str, *, severity: Severity, topic: str, checklist: str | None = None
+    code: str,
+    *,
+    severity: Severity,
+    topic: str,
+    checklist: str | None = None,
+    legacy: bool = True,
+    optional: bool = False,
 ) -> Callable[[Check], Check]:
-    """Register a rule; its name is the function's, its text the docstring's."""
+    """Register a rule; its name is the function's, its text the docstring's.
+
+    `legacy=False` keeps it out of the profile for hand-written modules; an `optional` one
+    runs only when it is selected by its code or by ALL.
+    """
 
     def register(check: Check) -> Check:
         if code in RULES:
             raise ValueError(f"two rules are called {code}")
         name = check.__name__.replace("_", "-")
         doc = inspect.getdoc(check) or ""
-        RULES[code] = Rule(code, name, severity, topic, checklist, doc, check)
+        RULES[code] = Rule(
+            code, name, severity, topic, checklist, doc, check, legacy, optional
+        )
         return check
 
     return register
+
+
+def load() -> dict[str, Rule]:
+    """Every rule, sorted by code: those of this package, and those other packages offer."""
+    import waddlegen.rules as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name != "rule":
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    for entry in entry_points(group="waddlegen.rules"):
+        entry.load()
+    return dict(sorted(RULES.items()))

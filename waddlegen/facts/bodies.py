@@ -1,0 +1,235 @@
+"""Find where a function reads the request's body or query, and how it checks it."""
+
+from __future__ import annotations
+
+import ast
+
+from waddlegen.facts.expressions import children, dotted
+from waddlegen.facts.python import BodyRead
+
+READS = frozenset(
+    {"request.json", "request.form", "request.args", "request.values", "request.data"}
+)
+METHODS = frozenset({"get_json", "get_data"})
+_SCHEMA = (
+    "validate_json validate_input validate_data validate_request validate_body "
+    "validate_payload validate_schema validate_query validate_form model_validate parse_obj "
+    "parse_raw model_validate_json validate_python validate_params TypeAdapter from_dict "
+    "read_action read_flat read_body read_query validate_command validate_discord_payload "
+    "structure deserialize validate_fields validate"
+).split()
+SCHEMAS = frozenset(_SCHEMA)
+_CHECKS = frozenset({"isinstance", "int", "float", "len", "fullmatch", "match", "UUID"})
+
+
+def reads(node: ast.AST) -> list[BodyRead]:
+    """Every read of the body in a function, with the checks that follow it."""
+    found: list[BodyRead] = []
+    nodes = list(_walk(node))
+    for item in nodes:
+        made = _read(item)
+        if made is not None:
+            found.append(made)
+    for made in found:
+        _judge(made, nodes)
+    return found
+
+
+def _walk(node: ast.AST) -> list[ast.AST]:
+    """The nodes of a function in order, nested functions left out."""
+    found: list[ast.AST] = []
+    stack = list(reversed(children(node)))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        found.append(item)
+        stack += reversed(children(item))
+    return found
+
+
+def _read(item: ast.AST) -> BodyRead | None:
+    """A statement that takes the body into a name, or uses it at once."""
+    if isinstance(item, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+        target = item.targets[0] if isinstance(item, ast.Assign) else item.target
+        value = item.value
+        if value is None:
+            return None
+        source, checked, silent = _source(value)
+        if source:
+            name = dotted(target)
+            return BodyRead(item.lineno, source, name, checked, silent=silent)
+        return None
+    if isinstance(item, ast.Return | ast.Expr | ast.keyword):
+        return None
+    if isinstance(item, ast.Call):
+        name = dotted(item.func)
+        if name.endswith(
+            ("request.args.get", "request.form.get", "request.values.get")
+        ):
+            typed = any(keyword.arg == "type" for keyword in item.keywords)
+            typed = typed or len(item.args) > 2
+            return BodyRead(item.lineno, "args", "", True, typed=typed)
+    return None
+
+
+def _source(value: ast.expr) -> tuple[str, bool, bool]:
+    """What a value reads of the request, whether None is provided for, and silence."""
+    if isinstance(value, ast.BoolOp) and isinstance(value.op, ast.Or):
+        source, _, silent = _source(value.values[0])
+        return source, bool(source), silent
+    if isinstance(value, ast.IfExp):
+        source, _, silent = _source(value.body)
+        return source, bool(source), silent
+    if isinstance(value, ast.Await):
+        return _source(value.value)
+    if isinstance(value, ast.Call):
+        name = dotted(value.func)
+        last = name.rpartition(".")[2]
+        if last == "get_json":
+            silent = any(
+                keyword.arg == "silent"
+                and isinstance(keyword.value, ast.Constant)
+                and keyword.value.value is True
+                for keyword in value.keywords
+            )
+            return "json", False, silent
+        if (
+            name in {"request.json", "json.loads"}
+            and "request" in ast.dump(value)[:400]
+        ):
+            return "json", False, False
+        return "", False, False
+    name = dotted(value)
+    if name == "request.json":
+        return "json", False, False
+    if name == "request.form":
+        return "form", True, False
+    return "", False, False
+
+
+def _judge(made: BodyRead, nodes: list[ast.AST]) -> None:
+    """Decide how the body is checked: by a schema, by hand, for presence, not at all."""
+    if not made.name:
+        return
+    taken = {made.name}
+    level = 0
+    for item in nodes:
+        line = getattr(item, "lineno", 0)
+        if line < made.line:
+            continue
+        if isinstance(item, ast.Assign):
+            if _mentions(item.value, taken) and len(item.targets) == 1:
+                taken |= {dotted(each) for each in _targets(item.targets[0])}
+        if isinstance(item, ast.For | ast.comprehension) and _mentions(
+            item.iter, taken
+        ):
+            taken |= {dotted(each) for each in _targets(item.target)}
+        if isinstance(item, ast.Call):
+            level = max(level, _check_of_call(item, taken, made))
+        elif isinstance(item, ast.If | ast.While | ast.IfExp | ast.Assert):
+            level = max(level, _check_of_test(item.test, taken, made))
+        if isinstance(item, ast.Match) and _mentions(item.subject, taken):
+            level = max(level, 2)
+        _use(item, made)
+    made.validated = ("", "presence", "manual", "schema")[level]
+
+
+def _targets(node: ast.expr) -> list[ast.expr]:
+    """The targets of an assignment, one by one."""
+    return list(node.elts) if isinstance(node, ast.Tuple | ast.List) else [node]
+
+
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    """Whether an expression uses one of the names."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.Name) and item.id in names:
+            return True
+        if isinstance(item, ast.Attribute) and dotted(item) in names:
+            return True
+        stack += children(item)
+    return False
+
+
+def _check_of_call(item: ast.Call, taken: set[str], made: BodyRead) -> int:
+    """A call that validates what was read."""
+    name = dotted(item.func)
+    last = name.rpartition(".")[2]
+    args = [*item.args, *(keyword.value for keyword in item.keywords)]
+    if not any(_mentions(arg, taken) for arg in args):
+        return 0
+    if last in SCHEMAS or last.startswith(("validate_", "_validate", "check_payload")):
+        made.evidence = item.lineno
+        made.none_checked = True
+        return 3
+    spreads = any(keyword.arg is None for keyword in item.keywords)
+    if spreads and last[:1].isupper():
+        made.evidence = item.lineno
+        return 3
+    if last in {"fullmatch", "match"}:
+        return 2
+    return 0
+
+
+def _check_of_test(test: ast.expr, taken: set[str], made: BodyRead) -> int:
+    """A branch on what was read: its kind and bounds, or only its presence."""
+    if not _mentions(test, taken):
+        return 0
+    if _mentions(test, {made.name}):
+        made.none_checked |= _tests_none(test, made.name)
+    level = 1
+    stack: list[ast.AST] = [test]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.Call):
+            last = dotted(item.func).rpartition(".")[2]
+            if last in _CHECKS and any(_mentions(arg, taken) for arg in item.args):
+                level = 2
+        if isinstance(item, ast.Compare):
+            ordered = isinstance(item.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+            chosen = isinstance(item.ops[0], ast.In | ast.NotIn) and _mentions(
+                item.left, taken
+            )
+            if (ordered or chosen) and not isinstance(item.left, ast.Constant):
+                level = 2
+        stack += children(item)
+    return level
+
+
+def _tests_none(test: ast.expr, name: str) -> bool:
+    """Whether a test asks if the body is there, or is a mapping."""
+    stack: list[ast.AST] = [test]
+    while stack:
+        item = stack.pop()
+        match item:
+            case ast.UnaryOp(op=ast.Not(), operand=operand) if dotted(operand) == name:
+                return True
+            case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot()]):
+                if dotted(left) == name:
+                    return True
+            case ast.Call(args=[first, *_]) if dotted(item.func) == "isinstance":
+                if dotted(first) == name:
+                    return True
+            case ast.BoolOp(values=values):
+                stack += values
+                if any(dotted(each) == name for each in values):
+                    return True
+            case ast.UnaryOp(operand=operand):
+                stack.append(operand)
+    return dotted(test) == name
+
+
+def _use(item: ast.AST, made: BodyRead) -> None:
+    """Remember the first use that fails when the body is not a mapping."""
+    if made.used_line:
+        return
+    if isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
+        if dotted(item.func.value) == made.name and item.func.attr in {"get", "items"}:
+            made.used_line = item.lineno
+    elif isinstance(item, ast.Subscript) and dotted(item.value) == made.name:
+        made.used_line = item.lineno
+    elif isinstance(item, ast.Compare) and isinstance(item.ops[0], ast.In | ast.NotIn):
+        if dotted(item.comparators[0]) == made.name:
+            made.used_line = item.lineno

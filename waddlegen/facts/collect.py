@@ -1,0 +1,776 @@
+"""Walk one file's syntax tree once and keep what rules ask for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from waddlegen.facts import bodies, failopen, sql
+from waddlegen.facts.expressions import children, dotted, strings, value_of
+from waddlegen.facts.python import (
+    Assign,
+    Call,
+    Class,
+    Compare,
+    Function,
+    Handler,
+    Import,
+    Literal,
+    Loop,
+    Parameter,
+    PythonFile,
+    Return,
+    Suppression,
+    Value,
+)
+
+Visit = Callable[[Any], None]
+
+_SUPPRESSION = re.compile(
+    r"#\s*waddlegen:\s*ignore\[([A-Z0-9, *]+)\]"
+    r"(?:\s+reason=[\"']([^\"'\n]*)[\"'])?(?:\s+until=(\d{4}-\d{2}-\d{2}))?"
+)
+_CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+_INTERESTING = re.compile(
+    r"://|^(?:AKIA|ASIA|gh[pousr]_|github_pat_|xox[abprs]-|sk[-_]|rk_live|pk_live|AIza|"
+    r"eyJ|ya29\.|SG\.|glpat-|npm_|dop_v1_|Basic |Bearer |oauth:)|PRIVATE KEY"
+)
+
+
+def collect(text: str, path: str) -> PythonFile:
+    """The facts of one file; a file that cannot be read has a problem and no facts."""
+    found = PythonFile(path, text.count("\n") + 1)
+    found.suppressions = suppressions(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        _Collector(found).collect(tree)
+    except SyntaxError as error:
+        found.problem = f"not Python 3: {error.msg}"
+        found.problem_line = max(error.lineno or 1, 1)
+    except (RecursionError, MemoryError):
+        found.problem = "nested too deeply to be read"
+    except ValueError as error:
+        found.problem = f"not readable: {error}"
+    return found
+
+
+def suppressions(text: str) -> list[Suppression]:
+    """The comments that ask for findings to be ignored, in any kind of file."""
+    if "waddlegen:" not in text:
+        return []
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _SUPPRESSION.search(line)
+        if match:
+            codes = tuple(code.strip() for code in match[1].split(","))
+            own = not line[: match.start()].strip()
+            found.append(
+                Suppression(number, codes, match[2] or "", match[3] or "", own)
+            )
+    return found
+
+
+class _Collector:
+    """One walk over one tree, with what surrounds the node being looked at."""
+
+    def __init__(self, found: PythonFile) -> None:
+        """Start outside every function."""
+        self.found = found
+        self.stack: list[Function] = []
+        self.numbers: list[int] = []
+        self.nodes: list[ast.AST] = []
+        self.classes: list[Class] = []
+        self.loops: list[Loop] = []
+        self.handlers: list[Handler] = []
+        self.guards: list[str] = []
+        self.marks: dict[int, tuple[bool, bool, str]] = {}
+        self.optional = 0
+        self.typing = 0
+        self.docs: set[int] = set()
+        self.visits: dict[type[ast.AST], Visit] = {
+            getattr(ast, name[1:]): getattr(self, name)
+            for name in dir(self)
+            if name[0] == "_" and hasattr(ast, name[1:])
+        }
+
+    def collect(self, tree: ast.Module) -> None:
+        """Visit everything, then look closer at the functions that deserve it."""
+        module = Function("<module>", "<module>", 1, self.found.lines, 1)
+        self.found.documented = ast.get_docstring(tree, clean=False) is not None
+        self._enter(module, tree)
+        self._note_docs(tree)
+        for statement in tree.body:
+            self.visit(statement)
+        for function, node in zip(self.found.functions, self.nodes, strict=True):
+            self._look_closer(function, node)
+        for assign in module.assigns:
+            if assign.value.kind in {"str", "num", "list", "dict", "call"}:
+                self.found.constants[assign.target] = assign.value
+
+    def _look_closer(self, function: Function, node: ast.AST) -> None:
+        """Run the analyses that need a whole function at once."""
+        calls = {call.last for call in function.calls}
+        if not calls.isdisjoint(sql.SINKS):
+            function.sql = sql.statements(node, function)
+        if bodies.READS & function.names or bodies.METHODS & calls:
+            function.bodies = bodies.reads(node)
+        if failopen.is_check(function, calls):
+            function.fails_open = failopen.openings(node, function)
+
+    def visit(self, node: ast.AST) -> None:
+        """Visit a node by its kind."""
+        known = self.visits.get(type(node))
+        if known is not None:
+            known(node)
+        else:
+            for child in children(node):
+                self.visit(child)
+
+    def _below(self, node: ast.AST) -> None:
+        """Visit what is below a node."""
+        for child in children(node):
+            self.visit(child)
+
+    def _enter(self, function: Function, node: ast.AST) -> None:
+        """Make a function the one that facts belong to."""
+        self.stack.append(function)
+        self.numbers.append(len(self.found.functions))
+        self.found.functions.append(function)
+        self.nodes.append(node)
+
+    def _note_docs(self, node: Any) -> None:
+        """Remember a docstring, which is no text of the program."""
+        if node.body and isinstance(node.body[0], ast.Expr):
+            self.docs.add(id(node.body[0].value))
+
+    # -- definitions -------------------------------------------------------------
+
+    def _FunctionDef(self, node: Any) -> None:
+        """A function: its own facts, and a scope for those of its body."""
+        names = [*(each.name for each in self.classes), node.name]
+        if self.stack[-1].parent >= 0:
+            names.insert(0, self.stack[-1].qualname)
+        args = node.args
+        decorators = [self._decorator(each) for each in node.decorator_list]
+        for each in node.decorator_list:
+            self.visit(each)
+        function = Function(
+            node.name,
+            ".".join(names),
+            node.lineno,
+            node.end_lineno or node.lineno,
+            min([node.lineno, *(each.lineno for each in node.decorator_list)]),
+            is_async=isinstance(node, ast.AsyncFunctionDef),
+            cls=self.classes[-1].name if self.classes else "",
+            parent=self.numbers[-1],
+            nested=self.stack[-1].name != "<module>",
+            documented=ast.get_docstring(node, clean=False) is not None,
+            parameters=tuple(_parameters(args)),
+            returns_annotation=dotted(node.returns) if node.returns else "",
+            decorators=decorators,
+            trivial=_is_trivial(node.body),
+        )
+        function.overload = any(d.last == "overload" for d in decorators)
+        for default in (*args.defaults, *args.kw_defaults):
+            if default is not None:
+                self.visit(default)
+        saved = self.loops, self.handlers, self.guards, self.classes
+        self.loops, self.handlers, self.guards, self.classes = [], [], [], []
+        self._note_docs(node)
+        self._enter(function, node)
+        for child in node.body:
+            self.visit(child)
+        self.stack.pop()
+        self.numbers.pop()
+        self.loops, self.handlers, self.guards, self.classes = saved
+
+    _AsyncFunctionDef = _FunctionDef
+
+    def _Lambda(self, node: ast.Lambda) -> None:
+        """A lambda runs later and elsewhere: its calls are not those of the function."""
+        function = Function(
+            "<lambda>",
+            "<lambda>",
+            node.lineno,
+            node.end_lineno or node.lineno,
+            node.lineno,
+            parent=self.numbers[-1],
+            nested=True,
+        )
+        saved = self.loops, self.handlers, self.guards
+        self.loops, self.handlers, self.guards = [], [], []
+        self._enter(function, node)
+        self.visit(node.body)
+        self.stack.pop()
+        self.numbers.pop()
+        self.loops, self.handlers, self.guards = saved
+
+    def _ClassDef(self, node: ast.ClassDef) -> None:
+        """A class: its bases and fields; its methods follow as functions."""
+        made = Class(
+            node.name,
+            node.lineno,
+            tuple(dotted(base) for base in node.bases),
+            ast.get_docstring(node, clean=False) is not None,
+            decorators=tuple(
+                dotted(each.func if isinstance(each, ast.Call) else each)
+                for each in node.decorator_list
+            ),
+        )
+        self.found.classes.append(made)
+        before = len(self.stack[-1].assigns)
+        self._note_docs(node)
+        self.classes.append(made)
+        for child in (*node.decorator_list, *node.keywords, *node.body):
+            self.visit(child)
+        self.classes.pop()
+        made.fields = tuple(self.stack[-1].assigns[before:])
+
+    def _decorator(self, node: ast.expr) -> Call:
+        """A decorator as a call, with or without arguments."""
+        if isinstance(node, ast.Call):
+            call = _call(node)
+            call.end_line = node.end_lineno or node.lineno
+            return call
+        name = dotted(node)
+        return Call(
+            name,
+            node.lineno,
+            node.col_offset + 1,
+            end_line=node.end_lineno or node.lineno,
+            last=name.rpartition(".")[2],
+        )
+
+    # -- imports -----------------------------------------------------------------
+
+    def _Import(self, node: ast.Import) -> None:
+        """`import a.b as c`."""
+        for each in node.names:
+            self._imported(each.name, "", each.asname or each.name, node, 0)
+
+    def _ImportFrom(self, node: ast.ImportFrom) -> None:
+        """`from a import b as c`."""
+        for each in node.names:
+            alias = each.asname or each.name
+            self._imported(node.module or "", each.name, alias, node, node.level)
+
+    def _imported(
+        self, module: str, name: str, alias: str, node: ast.stmt, level: int
+    ) -> None:
+        """Keep one imported name."""
+        optional = self.optional > 0
+        self.found.imports.append(
+            Import(module, name, alias, node.lineno, optional, level, self.typing > 0)
+        )
+
+    # -- statements --------------------------------------------------------------
+
+    def _Expr(self, node: ast.Expr) -> None:
+        """A statement that is an expression: a call whose result is dropped."""
+        value = node.value
+        if isinstance(value, ast.Call):
+            self.marks[id(value)] = (False, True, "")
+        elif isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
+            self.marks[id(value.value)] = (True, True, "")
+        self.visit(value)
+
+    def _Assign(self, node: ast.Assign) -> None:
+        """`a = b = value`."""
+        for target in node.targets:
+            self._given(target, node.value, node)
+            if not isinstance(target, ast.Name):
+                self.visit(target)
+        self._named(node.value, dotted(node.targets[0]))
+
+    def _AnnAssign(self, node: ast.AnnAssign) -> None:
+        """`a: kind = value`."""
+        summary = value_of(node.value)
+        kind = dotted(node.annotation)
+        self.stack[-1].assigns.append(
+            Assign(
+                node.lineno,
+                _target(node.target),
+                summary,
+                node.col_offset + 1,
+                annotation=kind,
+            )
+        )
+        if node.value is not None:
+            self._named(node.value, dotted(node.target))
+
+    def _AugAssign(self, node: ast.AugAssign) -> None:
+        """`a += value`."""
+        self.stack[-1].assigns.append(
+            Assign(
+                node.lineno,
+                _target(node.target),
+                value_of(node.value),
+                node.col_offset + 1,
+                augmented=True,
+            )
+        )
+        self.visit(node.target)
+        self.visit(node.value)
+
+    def _NamedExpr(self, node: ast.NamedExpr) -> None:
+        """`(a := value)`."""
+        self._given(node.target, node.value, node)
+        self._named(node.value, node.target.id)
+
+    def _given(self, target: ast.expr, value: ast.expr, node: Any) -> None:
+        """Keep what a target is given; pairs of tuples one by one."""
+        if isinstance(target, ast.Tuple | ast.List):
+            matched = (
+                value.elts
+                if isinstance(value, ast.Tuple | ast.List)
+                and len(value.elts) == len(target.elts)
+                else [value] * len(target.elts)
+            )
+            for one, given in zip(target.elts, matched, strict=True):
+                self._given(one, given, node)
+            return
+        made = Assign(
+            node.lineno, _target(target), value_of(value), node.col_offset + 1
+        )
+        if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
+            made.fallback = str(value.values[-1].value)
+        self.stack[-1].assigns.append(made)
+
+    def _named(self, value: ast.expr, target: str) -> None:
+        """Visit a value, telling a call in it where its result goes."""
+        if isinstance(value, ast.Call):
+            self.marks[id(value)] = (False, False, target)
+        elif isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
+            self.marks[id(value.value)] = (True, False, target)
+        self.visit(value)
+
+    def _Delete(self, node: ast.Delete) -> None:
+        """`del a[b]`."""
+        self.stack[-1].deletes += [dotted(each) for each in node.targets]
+        self._below(node)
+
+    def _Return(self, node: ast.Return) -> None:
+        """What a function answers."""
+        function = self.stack[-1]
+        handler = self.handlers[-1] if self.handlers else None
+        texts = strings(node.value) if node.value is not None else ()
+        made = Return(node.lineno, value_of(node.value), handler, texts)
+        if node.value is None:
+            made.value = Value("none", "")
+        function.returns.append(made)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def _Raise(self, node: ast.Raise) -> None:
+        """What a function raises."""
+        handler = self.handlers[-1] if self.handlers else None
+        self.stack[-1].raises.append(Return(node.lineno, value_of(node.exc), handler))
+        self._below(node)
+
+    def _Assert(self, node: ast.Assert) -> None:
+        """What a test asserts."""
+        self.stack[-1].asserts.append(
+            Return(node.lineno, value_of(node.test), None, strings(node.test))
+        )
+        self._below(node)
+
+    def _Global(self, node: Any) -> None:
+        """Names that belong to the file."""
+        self.stack[-1].globals += tuple(node.names)
+
+    def _Yield(self, node: Any) -> None:
+        """A generator."""
+        self.stack[-1].yields = True
+        self._below(node)
+
+    _YieldFrom = _Yield
+
+    def _If(self, node: ast.If) -> None:
+        """A branch; one for type checkers holds imports that never happen."""
+        test = dotted(node.test)
+        typing = test.rpartition(".")[2] == "TYPE_CHECKING"
+        if len(self.stack) == 1 and isinstance(node.test, ast.Compare):
+            self.found.main_guard |= dotted(node.test.left) == "__name__"
+            if dotted(node.test.left) == "__name__":
+                self._main(node)
+                return
+        self.stack[-1].tested.update(value_of(node.test).names)
+        self.visit(node.test)
+        self.typing += typing
+        for child in node.body:
+            self.visit(child)
+        self.typing -= typing
+        for child in node.orelse:
+            self.visit(child)
+
+    def _main(self, node: ast.If) -> None:
+        """What runs only as a script."""
+        function = Function(
+            "<main>",
+            "<main>",
+            node.lineno,
+            node.end_lineno or node.lineno,
+            node.lineno,
+            parent=0,
+        )
+        self._enter(function, node)
+        for child in node.body:
+            self.visit(child)
+        self.stack.pop()
+        self.numbers.pop()
+
+    def _Try(self, node: Any) -> None:
+        """A guarded part, and the clauses that guard it."""
+        made = [_handler(each) for each in node.handlers]
+        caught = [t.rpartition(".")[2] for h in made for t in h.types or ("*",)]
+        optional = bool(
+            {"ImportError", "ModuleNotFoundError", "Exception", "*"} & set(caught)
+        )
+        self.stack[-1].handlers += made
+        self.guards += caught
+        self.optional += optional
+        for child in node.body:
+            self.visit(child)
+        self.optional -= optional
+        del self.guards[len(self.guards) - len(caught) :]
+        for handler, clause in zip(made, node.handlers, strict=True):
+            self.handlers.append(handler)
+            self.optional += optional
+            for child in clause.body:
+                self.visit(child)
+            self.optional -= optional
+            self.handlers.pop()
+        for child in (*node.orelse, *node.finalbody):
+            self.visit(child)
+
+    _TryStar = _Try
+
+    def _For(self, node: Any) -> None:
+        """A loop: what it goes over is looked at once, its body often."""
+        self.visit(node.iter)
+        self.visit(node.target)
+        loop = Loop(node.lineno, value_of(node.iter), dotted(node.target))
+        self.loops.append(loop)
+        for child in node.body:
+            self.visit(child)
+        self.loops.pop()
+        for child in node.orelse:
+            self.visit(child)
+
+    _AsyncFor = _For
+
+    def _While(self, node: ast.While) -> None:
+        """A loop without an end of its own."""
+        self.loops.append(Loop(node.lineno, value_of(node.test), "", "while"))
+        self._below(node)
+        self.loops.pop()
+
+    def _ListComp(self, node: Any) -> None:
+        """A comprehension: its element is worked out once for each item."""
+        first: ast.comprehension = node.generators[0]
+        self.visit(first.iter)
+        loop = Loop(node.lineno, value_of(first.iter), dotted(first.target))
+        self.loops.append(loop)
+        self.visit(first.target)
+        for test in first.ifs:
+            self.visit(test)
+        for child in children(node):
+            if child is not first:
+                self.visit(child)
+        self.loops.pop()
+
+    _SetComp = _DictComp = _GeneratorExp = _ListComp
+
+    def _With(self, node: Any) -> None:
+        """Contexts: their names guard what is inside."""
+        names = []
+        for item in node.items:
+            target = dotted(item.optional_vars) if item.optional_vars else ""
+            if isinstance(item.context_expr, ast.Call):
+                self.marks[id(item.context_expr)] = (True, False, target)
+                names.append(f"with:{dotted(item.context_expr.func)}")
+            self.visit(item.context_expr)
+            if target:
+                summary = value_of(item.context_expr)
+                self.stack[-1].assigns.append(Assign(node.lineno, target, summary))
+        self.guards += names
+        for child in node.body:
+            self.visit(child)
+        if names:
+            del self.guards[-len(names) :]
+
+    _AsyncWith = _With
+
+    # -- expressions -------------------------------------------------------------
+
+    def _Call(self, node: ast.Call) -> None:
+        """One call, with what surrounds it."""
+        call = _call(node)
+        mark = self.marks.pop(id(node), None)
+        if mark is not None:
+            call.awaited, call.bare, call.target = mark
+        if self.loops:
+            call.loop = self.loops[-1]
+        if self.handlers:
+            call.handler = self.handlers[-1]
+        if self.guards:
+            call.guarded = tuple(self.guards)
+        function = self.stack[-1]
+        function.calls.append(call)
+        if call.last in ("exit", "_exit") and function.name == "<module>":
+            self.found.exits_at_import = self.found.exits_at_import or call.line
+        if call.last == "get" and call.receiver.endswith("headers"):
+            self._header(call.args, call.line)
+        func = node.func
+        if type(func) is ast.Attribute:
+            function.names.add(call.name)
+            value = func.value
+            while type(value) is ast.Attribute:
+                value = value.value
+            if type(value) is not ast.Name:
+                self.visit(func.value)
+            else:
+                function.names.add(call.receiver)
+        elif type(func) is not ast.Name:
+            self.visit(func)
+        for child in node.args:
+            self.visit(child)
+        for keyword in node.keywords:
+            self.visit(keyword.value)
+
+    def _Dict(self, node: ast.Dict) -> None:
+        """The entries of a mapping that are texts under a text."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
+                if isinstance(key.value, str) and isinstance(value.value, str):
+                    self.stack[-1].entries.append(
+                        Assign(
+                            key.lineno,
+                            key.value,
+                            Value("str", value.value[:400]),
+                            key.col_offset + 1,
+                        )
+                    )
+            if key is not None:
+                self.visit(key)
+            self.visit(value)
+
+    def _header(self, args: tuple[Value, ...], line: int) -> None:
+        """A header of the request is read."""
+        if args and args[0].kind in {"str", "name"}:
+            self.stack[-1].headers.append((args[0].text, line))
+
+    def _Await(self, node: ast.Await) -> None:
+        """An awaited call."""
+        if isinstance(node.value, ast.Call):
+            mark = self.marks.get(id(node.value), (True, False, ""))
+            self.marks[id(node.value)] = (True, mark[1], mark[2])
+        self.visit(node.value)
+
+    def _Compare(self, node: ast.Compare) -> None:
+        """A comparison; only equality is kept."""
+        if type(node.ops[0]) in (ast.Eq, ast.NotEq):
+            self.stack[-1].compares.append(
+                Compare(
+                    node.lineno,
+                    node.col_offset + 1,
+                    value_of(node.left),
+                    value_of(node.comparators[0]),
+                )
+            )
+        self.visit(node.left)
+        for child in node.comparators:
+            self.visit(child)
+
+    def _Attribute(self, node: ast.Attribute) -> None:
+        """A dotted name that is used."""
+        function = self.stack[-1]
+        name = dotted(node)
+        function.names.add(name)
+        value = node.value
+        while type(value) is ast.Attribute:
+            value = value.value
+        if type(value) is not ast.Name:
+            self.visit(value)
+
+    def _Name(self, node: ast.Name) -> None:
+        """A name that is used."""
+        self.stack[-1].names.add(node.id)
+
+    def _Subscript(self, node: ast.Subscript) -> None:
+        """A key that is looked up; headers are worth knowing."""
+        base = dotted(node.value)
+        if base.endswith("headers") and isinstance(node.slice, ast.Constant):
+            self.stack[-1].headers.append((str(node.slice.value), node.lineno))
+        if base.endswith("environ") and isinstance(node.slice, ast.Constant):
+            if isinstance(node.ctx, ast.Load):
+                self.stack[-1].environ.append((str(node.slice.value), node.lineno))
+        self.visit(node.value)
+        self.visit(node.slice)
+
+    def _Constant(self, node: ast.Constant) -> None:
+        """A text of the program that may hold a secret."""
+        text = node.value
+        if text.__class__ is str and 11 < len(text) and id(node) not in self.docs:
+            if _INTERESTING.search(text):
+                self.found.literals.append(
+                    Literal(
+                        node.lineno,
+                        node.col_offset + 1,
+                        text[:400],
+                        self.numbers[-1],
+                    )
+                )
+
+    def _JoinedStr(self, node: ast.JoinedStr) -> None:
+        """A composed text: its constant parts together, then what is put in."""
+        parts = [getattr(part, "value", "") for part in node.values]
+        whole = "".join(part if isinstance(part, str) else "\0{" for part in parts)
+        if _INTERESTING.search(whole):
+            self.found.literals.append(
+                Literal(node.lineno, node.col_offset + 1, whole[:400], self.numbers[-1])
+            )
+        for part in node.values:
+            if not isinstance(part, ast.Constant):
+                self.visit(part)
+
+
+def _call(node: ast.Call) -> Call:
+    """Summarise a call."""
+    keywords: dict[str, Value] = {}
+    double_star = False
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            double_star = True
+        else:
+            keywords[keyword.arg] = value_of(keyword.value)
+    star = False
+    args: list[Value] = []
+    for arg in node.args:
+        if type(arg) is ast.Starred:
+            star = True
+            inner = value_of(arg.value)
+            args.append(Value("star", inner.text, inner.names, inner.statuses))
+        else:
+            args.append(value_of(arg))
+    name = dotted(node.func)
+    return Call(
+        name,
+        node.lineno,
+        node.col_offset + 1,
+        tuple(args),
+        keywords,
+        star,
+        double_star,
+        end_line=node.end_lineno or node.lineno,
+        last=name.rpartition(".")[2],
+    )
+
+
+def _target(node: ast.expr) -> str:
+    """A target's dotted name; a subscript with a constant key names the key."""
+    if isinstance(node, ast.Subscript):
+        key = node.slice
+        text = str(key.value) if isinstance(key, ast.Constant) else "*"
+        return f"{dotted(node.value)}[{text}]"
+    return dotted(node)
+
+
+def _parameters(args: ast.arguments) -> list[Parameter]:
+    """The parameters of a function, in the order of their definition."""
+    made: list[Parameter] = []
+    positional = [*args.posonlyargs, *args.args]
+    defaults: list[ast.expr | None] = [
+        *([None] * (len(positional) - len(args.defaults))),
+        *args.defaults,
+    ]
+    for arg, default in zip(positional, defaults, strict=True):
+        made.append(_parameter(arg, "positional", default))
+    if args.vararg:
+        made.append(_parameter(args.vararg, "star", None))
+    for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+        made.append(_parameter(arg, "keyword", default))
+    if args.kwarg:
+        made.append(_parameter(args.kwarg, "double_star", None))
+    return made
+
+
+def _parameter(arg: ast.arg, kind: str, default: ast.expr | None) -> Parameter:
+    """One parameter."""
+    annotation = dotted(arg.annotation) if arg.annotation else ""
+    if isinstance(arg.annotation, ast.Constant):
+        annotation = str(arg.annotation.value)
+    given = value_of(default) if default is not None else None
+    return Parameter(arg.arg, kind, annotation, given)
+
+
+def _is_trivial(body: list[ast.stmt]) -> bool:
+    """Whether a body does nothing: a docstring, `pass`, `...` or NotImplementedError."""
+    for node in body:
+        if isinstance(node, ast.Pass):
+            continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Raise) and "NotImplemented" in dotted(node.exc):
+            continue
+        return False
+    return True
+
+
+def _handler(node: ast.ExceptHandler) -> Handler:
+    """Summarise an `except` clause by what it does."""
+    kinds: tuple[str, ...] = ()
+    if isinstance(node.type, ast.Tuple):
+        kinds = tuple(dotted(each) for each in node.type.elts)
+    elif node.type is not None:
+        kinds = (dotted(node.type),)
+    made = Handler(node.lineno, kinds, node.name or "", "other")
+    calls: list[str] = []
+    stack: list[ast.AST] = list(reversed(node.body))
+    first = True
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.Raise):
+            made.raises = True
+        elif isinstance(item, ast.Return) and made.returns is None:
+            made.returns = value_of(item.value)
+            made.result_line = item.lineno
+            if item.value is None:
+                made.returns = Value("none", "")
+        elif isinstance(item, ast.Call):
+            name = dotted(item.func)
+            calls.append(name)
+            head = name.lower()
+            last = head.rpartition(".")[2]
+            made.logs |= "log" in head.rpartition(".")[0] or last in {
+                "print",
+                "print_exc",
+                "exception",
+                "capture_exception",
+                "warn",
+            }
+            made.logs |= last.startswith(("log_", "_log"))
+        if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+            stack += reversed(children(item))
+        first = False
+    made.body_calls = tuple(calls[:20])
+    made.last_line = node.body[-1].end_lineno or node.lineno
+    silent = all(
+        isinstance(each, ast.Pass | ast.Continue | ast.Break)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        for each in node.body
+    )
+    if silent and not first:
+        made.does = "pass"
+    elif made.raises:
+        made.does = "raise"
+    elif made.returns is not None:
+        made.does = "return"
+    elif made.logs:
+        made.does = "log"
+    return made

@@ -1,0 +1,258 @@
+"""Find checks that let the caller in when a secret is unset or the check itself fails."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from waddlegen.facts.expressions import children, dotted
+from waddlegen.facts.python import FailOpen, Function
+
+_CHECK = re.compile(
+    r"verif|valid|auth|signature|check|allowed|webhook|api_key|apikey|token|require|secure|"
+    r"protect|permission|is_admin|guard|interaction|eventsub|login",
+    re.IGNORECASE,
+)
+SECRET = re.compile(
+    r"secret|token|passw|api_?key|signing_?key|public_?key|webhook_?key|hmac_?key|"
+    r"auth_?key|service_?key|access_?key|credential|_key$|^key$|api_keys|keys$",
+    re.IGNORECASE,
+)
+_COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_compare"})
+_VERIFIES = re.compile(
+    r"verif|compare_digest|signature|check_.*(key|token)", re.IGNORECASE
+)
+_SWITCH = re.compile(r"debug|dev|test|skip|disable|insecure|local", re.IGNORECASE)
+
+
+def is_check(function: Function, calls: set[str]) -> bool:
+    """Whether a function decides who may come in."""
+    if _CHECK.search(function.qualname) or calls & _COMPARES:
+        return True
+    return any(_VERIFIES.search(each) for each in calls)
+
+
+def openings(node: ast.AST, function: Function) -> list[FailOpen]:
+    """The places where a check passes without having checked anything."""
+    found: list[FailOpen] = []
+    body = getattr(node, "body", [])
+    if not isinstance(body, list):
+        return found
+    received = _received(node)
+    wraps = _wrapped(function, node)
+    strict = bool(
+        re.search(
+            r"verif|valid|auth|signature|check|allowed|require|protect|"
+            r"guard|permission",
+            function.qualname,
+            re.IGNORECASE,
+        )
+    )
+    for item in _statements(body):
+        if isinstance(item, ast.If):
+            found += _branch(item, received, wraps, strict)
+        elif isinstance(item, ast.Try) and strict:
+            found += _failure(item, wraps)
+    return found
+
+
+def _received(node: ast.AST) -> set[str]:
+    """Names that hold what the caller sent: parameters, and headers taken into a name."""
+    args = getattr(node, "args", None)
+    names: set[str] = set()
+    if isinstance(args, ast.arguments):
+        names = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
+        names -= {"secret", "self", "webhook_secret", "signing_secret", "expected_key"}
+        names = {n for n in names if "secret" not in n and "public_key" not in n}
+    for item in _statements(getattr(node, "body", [])):
+        if isinstance(item, ast.Assign) and len(item.targets) == 1:
+            source = dotted(
+                item.value.value if isinstance(item.value, ast.Await) else item.value
+            )
+            if re.search(
+                r"headers|request|cookies|args|form|\.json|data\b|body", source
+            ):
+                names.add(dotted(item.targets[0]))
+    return names
+
+
+def _wrapped(function: Function, node: ast.AST) -> set[str]:
+    """The view that a decorator's wrapper calls when it lets the caller in."""
+    names = {"f", "func", "fn", "view", "handler", "function", "view_func", "wrapped"}
+    return names if function.nested else set()
+
+
+def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements of a function at any depth, nested functions left out."""
+    found: list[ast.stmt] = []
+    stack = list(reversed(body))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        found.append(item)
+        below = [c for c in children(item) if isinstance(c, ast.stmt)]
+        for clause in getattr(item, "handlers", []):
+            below += clause.body
+        for case in getattr(item, "cases", []):
+            below += case.body
+        stack += reversed(below)
+    return found
+
+
+def _branch(
+    item: ast.If, received: set[str], wraps: set[str], strict: bool
+) -> list[FailOpen]:
+    """`if not SECRET: return True`, and `if SECRET: verify(...)` with nothing else."""
+    name = _unset(item.test, received)
+    if name:
+        line = _lets_in(item.body, wraps, strict)
+        if line:
+            at = item.lineno if line - item.lineno <= 2 else line
+            return [FailOpen(at, name, "unset")]
+        return []
+    switch = _switch(item.test)
+    if switch and strict:
+        line = _lets_in(item.body, wraps, strict)
+        if line:
+            at = item.lineno if line - item.lineno <= 2 else line
+            return [FailOpen(at, switch, "switch")]
+    name = _set(item.test, received)
+    if name and not item.orelse and _verifies(item):
+        return [FailOpen(item.lineno, name, "skipped")]
+    return []
+
+
+def _unset(test: ast.expr, received: set[str]) -> str:
+    """The secret that a test finds missing."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _secret(operand, received)
+        case ast.Compare(left=left, ops=[ast.Is() | ast.Eq()], comparators=[right]):
+            if isinstance(right, ast.Constant) and right.value in (None, ""):
+                return _secret(left, received)
+        case ast.BoolOp(values=values):
+            for each in values:
+                name = _unset(each, received)
+                if name:
+                    return name
+    return ""
+
+
+def _set(test: ast.expr, received: set[str]) -> str:
+    """The secret without which a test skips what follows."""
+    match test:
+        case ast.Name() | ast.Attribute() | ast.Call() | ast.Subscript():
+            return _secret(test, received)
+        case ast.Compare(
+            left=left, ops=[ast.IsNot() | ast.NotEq()], comparators=[right]
+        ):
+            if isinstance(right, ast.Constant) and right.value in (None, ""):
+                return _secret(left, received)
+        case ast.BoolOp(op=ast.And(), values=values):
+            for each in values:
+                name = _set(each, received)
+                if name:
+                    return name
+    return ""
+
+
+def _secret(node: ast.expr, received: set[str]) -> str:
+    """A name that holds the module's own secret, not what the caller sent."""
+    if isinstance(node, ast.Call):
+        name = dotted(node.func)
+        if name.endswith(("getenv", "environ.get", "config.get", "settings.get")):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and SECRET.search(str(first.value)):
+                return str(first.value)
+        return ""
+    if isinstance(node, ast.Subscript):
+        base, key = dotted(node.value), node.slice
+        if "request" in base or "headers" in base:
+            return ""
+        if isinstance(key, ast.Constant) and SECRET.search(str(key.value)):
+            return str(key.value)
+        return ""
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return ""
+    name = dotted(node)
+    if name in received or name.startswith(("request.", "g.")):
+        return ""
+    last = name.rpartition(".")[2]
+    return name if SECRET.search(last) else ""
+
+
+def _switch(test: ast.expr) -> str:
+    """A debug switch that a test asks for."""
+    if isinstance(test, ast.Name | ast.Attribute):
+        name = dotted(test)
+        last = name.rpartition(".")[2]
+        if _SWITCH.search(last) and (
+            last.isupper()
+            or name.startswith(("Config", "self.", "settings", "config", "app."))
+        ):
+            return name
+    if isinstance(test, ast.BoolOp):
+        for each in test.values:
+            name = _switch(each)
+            if name:
+                return name
+    return ""
+
+
+def _lets_in(body: list[ast.stmt], wraps: set[str], strict: bool) -> int:
+    """The line on which a branch lets the caller in."""
+    for item in _statements(body):
+        if isinstance(item, ast.Raise):
+            return 0
+        if isinstance(item, ast.Return):
+            value = item.value
+            if isinstance(value, ast.Await):
+                value = value.value
+            if strict and isinstance(value, ast.Constant) and value.value is True:
+                return item.lineno
+            if isinstance(value, ast.Tuple) and value.elts:
+                first = value.elts[0]
+                if strict and isinstance(first, ast.Constant) and first.value is True:
+                    return item.lineno
+            if isinstance(value, ast.Call) and dotted(value.func) in wraps:
+                return item.lineno
+            return 0
+    return 0
+
+
+def _verifies(item: ast.If) -> bool:
+    """Whether a branch, or its test, is where the verification happens."""
+    stack: list[ast.AST] = [item]
+    refuses = False
+    verifies = False
+    while stack:
+        each = stack.pop()
+        if isinstance(each, ast.Call):
+            last = dotted(each.func).rpartition(".")[2]
+            verifies |= bool(_VERIFIES.search(last))
+            refuses |= last in {"abort", "error_response"}
+        elif isinstance(each, ast.Raise):
+            refuses = True
+        elif isinstance(each, ast.Constant):
+            refuses |= each.value in (401, 403)
+        elif isinstance(each, ast.Compare):
+            if isinstance(each.ops[0], ast.NotEq):
+                verifies = True
+        stack += children(each)
+    return verifies and refuses
+
+
+def _failure(item: ast.Try, wraps: set[str]) -> list[FailOpen]:
+    """`except Exception: return True`."""
+    found = []
+    for clause in item.handlers:
+        for each in clause.body:
+            if isinstance(each, ast.Return):
+                value = each.value
+                if isinstance(value, ast.Constant) and value.value is True:
+                    found.append(FailOpen(each.lineno, "an error", "error"))
+                inner = value.value if isinstance(value, ast.Await) else value
+                if isinstance(inner, ast.Call) and dotted(inner.func) in wraps:
+                    found.append(FailOpen(each.lineno, "an error", "error"))
+    return found

@@ -1,0 +1,346 @@
+"""What rules may know of one Python file: plain values, with no syntax tree behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Value(NamedTuple):
+    """An expression, summarised: its kind, its text, and the dotted names inside it.
+
+    Kinds: str, num, bool, none, name, call, await, fstring, concat, format, dict, list,
+    subscript, other. `statuses` are the numbers 100 to 599 written in it.
+    """
+
+    kind: str
+    text: str
+    names: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+
+
+NOTHING = Value("other", "")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call as it is written; `name` is dotted, `dal.select` or `db().select`."""
+
+    name: str
+    line: int
+    column: int
+    args: tuple[Value, ...] = ()
+    keywords: dict[str, Value] = field(default_factory=dict)
+    star: bool = False
+    double_star: bool = False
+    awaited: bool = False
+    bare: bool = False
+    loop: Loop | None = None
+    handler: Handler | None = None
+    guarded: tuple[str, ...] = ()
+    end_line: int = 0
+    target: str = ""
+    last: str = ""
+
+    @property
+    def receiver(self) -> str:
+        """The name without its last part."""
+        return self.name.rpartition(".")[0]
+
+    def argument(self, position: int, name: str) -> Value | None:
+        """An argument by its place or its name."""
+        if name in self.keywords:
+            return self.keywords[name]
+        return self.args[position] if position < len(self.args) else None
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop and what it goes over."""
+
+    line: int
+    over: Value
+    target: str
+    kind: str = "for"
+
+
+@dataclass(slots=True)
+class Handler:
+    """An `except` clause and what it does with the error."""
+
+    line: int
+    types: tuple[str, ...]
+    name: str
+    does: str  # pass, return, log, raise, other
+    returns: Value | None = None
+    logs: bool = False
+    raises: bool = False
+    last_line: int = 0
+    body_calls: tuple[str, ...] = ()
+    result_line: int = 0
+
+    @property
+    def broad(self) -> bool:
+        """Whether it catches whatever may happen."""
+        return not self.types or bool(
+            {"Exception", "BaseException"} & {t.rpartition(".")[2] for t in self.types}
+        )
+
+
+@dataclass(slots=True)
+class Return:
+    """One `return`; `handler` is the clause it stands in."""
+
+    line: int
+    value: Value
+    handler: Handler | None = None
+    strings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Compare:
+    """One comparison by `==` or `!=`."""
+
+    line: int
+    column: int
+    left: Value
+    right: Value
+
+
+@dataclass(slots=True)
+class Assign:
+    """A value given to a name, an attribute or a key; `targets` are dotted."""
+
+    line: int
+    target: str
+    value: Value
+    column: int = 1
+    augmented: bool = False
+    annotation: str = ""
+    fallback: str = ""
+
+
+@dataclass(slots=True)
+class Parameter:
+    """One parameter of a function."""
+
+    name: str
+    kind: str  # positional, keyword, star, double_star
+    annotation: str = ""
+    default: Value | None = None
+
+
+@dataclass(slots=True)
+class BodyRead:
+    """A request's body being read: into which name, and what is checked of it."""
+
+    line: int
+    source: str  # json, form, args, data
+    name: str = ""
+    none_checked: bool = False
+    used_line: int = 0
+    validated: str = ""  # schema, manual, presence or nothing
+    typed: bool = False
+    evidence: int = 0
+    silent: bool = False
+
+
+@dataclass(slots=True)
+class FailOpen:
+    """A check that lets the caller in when its secret is missing, or when it fails."""
+
+    line: int
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SqlPart:
+    """A part of an SQL text that is not constant, and where it comes from."""
+
+    name: str
+    origin: str  # parameter, request, key, unknown
+    line: int
+
+
+@dataclass(slots=True)
+class Sql:
+    """SQL text handed to a database."""
+
+    line: int
+    call: str
+    text: str
+    parts: tuple[SqlPart, ...] = ()
+    end_line: int = 0
+
+
+@dataclass(slots=True)
+class Function:
+    """One function, method or the file itself (`<module>`)."""
+
+    name: str
+    qualname: str
+    line: int
+    end_line: int
+    first_line: int
+    is_async: bool = False
+    cls: str = ""
+    parent: int = -1
+    nested: bool = False
+    documented: bool = True
+    overload: bool = False
+    parameters: tuple[Parameter, ...] = ()
+    returns_annotation: str = ""
+    decorators: list[Call] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
+    raises: list[Return] = field(default_factory=list)
+    compares: list[Compare] = field(default_factory=list)
+    assigns: list[Assign] = field(default_factory=list)
+    entries: list[Assign] = field(default_factory=list)
+    handlers: list[Handler] = field(default_factory=list)
+    deletes: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    asserts: list[Return] = field(default_factory=list)
+    bodies: list[BodyRead] = field(default_factory=list)
+    fails_open: list[FailOpen] = field(default_factory=list)
+    sql: list[Sql] = field(default_factory=list)
+    headers: list[tuple[str, int]] = field(default_factory=list)
+    environ: list[tuple[str, int]] = field(default_factory=list)
+    tested: set[str] = field(default_factory=set)
+    trivial: bool = False
+    yields: bool = False
+    globals: tuple[str, ...] = ()
+
+    @property
+    def is_test(self) -> bool:
+        """Whether pytest would collect it by its name."""
+        return self.name.startswith("test")
+
+    @property
+    def statuses(self) -> set[int]:
+        """Every status it answers with, raises or aborts with."""
+        found = {s for each in self.returns for s in each.value.statuses}
+        found |= {s for each in self.raises for s in each.value.statuses}
+        for call in self.calls:
+            if call.last in {"abort", "make_response"} or "error" in call.last:
+                for value in (*call.args, *call.keywords.values()):
+                    found |= set(value.statuses)
+        return found
+
+
+@dataclass(slots=True)
+class Class:
+    """One class: its bases, and the names it gives values to."""
+
+    name: str
+    line: int
+    bases: tuple[str, ...]
+    documented: bool
+    fields: tuple[Assign, ...] = ()
+    decorators: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Import:
+    """One imported name; `optional` when its absence is provided for."""
+
+    module: str
+    name: str
+    alias: str
+    line: int
+    optional: bool = False
+    level: int = 0
+    typing: bool = False
+
+    @property
+    def origin(self) -> str:
+        """The dotted name of what was imported."""
+        return f"{self.module}.{self.name}" if self.name else self.module
+
+
+@dataclass(slots=True)
+class Literal:
+    """A text of the file that a rule may care for."""
+
+    line: int
+    column: int
+    text: str
+    function: int = 0
+    default_of: str = ""
+
+
+@dataclass(slots=True)
+class Suppression:
+    """A comment that asks for a finding to be ignored."""
+
+    line: int
+    codes: tuple[str, ...]
+    reason: str
+    until: str
+    own_line: bool
+
+
+@dataclass(slots=True)
+class PythonFile:
+    """Every fact of one file; `problem` says why there may be none."""
+
+    path: str
+    lines: int = 0
+    documented: bool = False
+    problem: str = ""
+    problem_line: int = 1
+    functions: list[Function] = field(default_factory=list)
+    classes: list[Class] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
+    literals: list[Literal] = field(default_factory=list)
+    main_guard: bool = False
+    exits_at_import: int = 0
+    suppressions: list[Suppression] = field(default_factory=list)
+    constants: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def module(self) -> Function:
+        """What the file does when it is imported."""
+        return self.functions[0] if self.functions else _EMPTY
+
+    @property
+    def calls(self) -> Iterator[Call]:
+        """Every call of the file."""
+        for function in self.functions:
+            yield from function.calls
+
+    def within(self, index: int) -> Iterator[Function]:
+        """A function and those defined inside it."""
+        inside = {index}
+        yield self.functions[index]
+        for number in range(index + 1, len(self.functions)):
+            if self.functions[number].parent in inside:
+                inside.add(number)
+                yield self.functions[number]
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it belongs to the tests."""
+        parts = self.path.split("/")
+        stem = parts[-1].removesuffix(".py")
+        return (
+            bool({"tests", "test", "testing"} & set(parts[:-1]))
+            or stem.startswith("test_")
+            or stem.endswith("_test")
+            or stem in {"conftest", "tests"}
+        )
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a tool wrote it (gRPC stubs)."""
+        return self.name.endswith(("_pb2.py", "_pb2_grpc.py", "_pb2.pyi"))
+
+
+_EMPTY = Function("<module>", "<module>", 1, 1, 1)

@@ -1,0 +1,411 @@
+"""Find the SQL of a function, and which parts of it come from elsewhere.
+
+A part is clean when it can only be what the program itself wrote: constants, placeholders,
+names from literal lists, numbers, choices that were checked against a literal list.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.expressions import children, dotted, template
+from waddlegen.facts.python import Function, Sql, SqlPart
+
+SINKS = frozenset(
+    "execute executemany executesql executescript fetch fetchrow fetchval fetchall "
+    "fetchone fetch_one fetch_all fetch_val execute_query execute_raw raw_query raw query "
+    "text execute_sql run_query executesql_async execute_async iterate prepare".split()
+)
+_STATEMENT = re.compile(
+    r"^\s*(?:--[^\n]*\n\s*)*\(?\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|"
+    r"TRUNCATE|MERGE|REPLACE|GRANT|CALL|EXPLAIN|COPY|SET|REFRESH|LISTEN|NOTIFY)\b",
+    re.IGNORECASE,
+)
+_NUMBERS = frozenset("int float len bool round abs ord hash max min sum".split())
+_TEXTS = frozenset(
+    "join format upper lower strip replace rstrip lstrip title quote_ident "
+    "quote_identifier Identifier SQL".split()
+)
+_QUOTERS = frozenset({"quote_ident", "quote_identifier", "Identifier", "quote_literal"})
+_REQUEST = re.compile(
+    r"(^|\.)request\.|get_json|\.args\.|\.form\b|\.json\b|^(data|body|payload|json|params)$"
+)
+_DEPTH = 12
+
+
+def statements(node: ast.AST, function: Function) -> list[Sql]:
+    """Every SQL text the function hands to a database."""
+    scope = _Scope(node, function)
+    found = []
+    for call in scope.sinks:
+        text = _sql_argument(call)
+        if text is None:
+            continue
+        whole = scope.text_of(text)
+        if not _STATEMENT.match(whole):
+            continue
+        parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
+        line = scope.line_of(text) if parts else call.lineno
+        found.append(
+            Sql(line, dotted(call.func), whole, parts, call.end_lineno or call.lineno)
+        )
+    return found
+
+
+def _sql_argument(call: ast.Call) -> ast.expr | None:
+    """The argument that holds the SQL; that of text() is seen through."""
+    arg: ast.expr | None = call.args[0] if call.args else None
+    for keyword in call.keywords:
+        if keyword.arg in {"query", "sql", "statement"}:
+            arg = keyword.value
+    if isinstance(arg, ast.Call) and dotted(arg.func).rpartition(".")[2] == "text":
+        return None
+    return arg
+
+
+class _Scope:
+    """What the names of one function may hold."""
+
+    def __init__(self, node: ast.AST, function: Function) -> None:
+        """Collect assignments, additions, loops and checks of the function itself."""
+        self.function = function
+        self.parameters = {p.name: p for p in function.parameters}
+        self.values: dict[str, list[ast.expr]] = {}
+        self.added: dict[str, list[ast.expr]] = {}
+        self.keys: dict[str, list[ast.expr]] = {}
+        self.loops: dict[str, list[ast.expr]] = {}
+        self.checked: set[str] = set()
+        self.sinks: list[ast.Call] = []
+        self.active: set[str] = set()
+        self._read(node)
+
+    def _read(self, node: ast.AST) -> None:
+        """One pass over the function, those inside it left out."""
+        stack = list(reversed(children(node)))
+        while stack:
+            item = stack.pop()
+            if (
+                isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                and item is not node
+            ):
+                continue
+            self._note(item)
+            stack += reversed(children(item))
+
+    def _note(self, item: ast.AST) -> None:
+        """Keep what one node says about a name."""
+        if isinstance(item, ast.Assign):
+            for target in item.targets:
+                self._assigned(target, item.value)
+        elif isinstance(item, ast.AnnAssign | ast.NamedExpr) and item.value is not None:
+            self._assigned(item.target, item.value)
+        elif isinstance(item, ast.AugAssign):
+            self.added.setdefault(dotted(item.target), []).append(item.value)
+        elif isinstance(item, ast.For | ast.AsyncFor | ast.comprehension):
+            self._looped(item.target, item.iter)
+        elif isinstance(item, ast.Call):
+            self._called(item)
+        elif isinstance(item, ast.Compare):
+            self._compared(item)
+
+    def _assigned(self, target: ast.expr, value: ast.expr) -> None:
+        """A name, a key of one, or several names at once."""
+        if isinstance(target, ast.Tuple | ast.List):
+            if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(
+                target.elts
+            ):
+                for one, given in zip(target.elts, value.elts, strict=True):
+                    self._assigned(one, given)
+                return
+            for one in target.elts:
+                self._assigned(one, value)
+        elif isinstance(target, ast.Subscript):
+            self.keys.setdefault(dotted(target.value), []).append(target.slice)
+        else:
+            self.values.setdefault(dotted(target), []).append(value)
+
+    def _looped(self, target: ast.expr, over: ast.expr) -> None:
+        """A loop's names take what the loop goes over; keys of a mapping are keys."""
+        if isinstance(target, ast.Tuple | ast.List):
+            if isinstance(over, ast.Call) and dotted(over.func) == "enumerate":
+                if len(target.elts) == 2 and over.args:
+                    self._looped(target.elts[1], over.args[0])
+                    self.checked.add(dotted(target.elts[0]))
+                    return
+            for one in target.elts:
+                self._looped(one, over)
+        else:
+            self.loops.setdefault(dotted(target), []).append(over)
+
+    def _called(self, call: ast.Call) -> None:
+        """Additions to a list, and calls of a database."""
+        name = dotted(call.func)
+        last = name.rpartition(".")[2]
+        if last in {"append", "add", "insert", "extend"} and call.args:
+            self.added.setdefault(name.rpartition(".")[0], []).append(call.args[-1])
+        elif last in {"isdigit", "isidentifier", "isalpha", "isalnum", "fullmatch"}:
+            self.checked.add(name.rpartition(".")[0])
+            if last == "fullmatch" and call.args:
+                self.checked.add(dotted(call.args[-1]))
+        elif last.startswith(("validate", "check_", "ensure", "_validate", "sanitize")):
+            self.checked |= {dotted(arg) for arg in call.args}
+        if last in SINKS and (call.args or call.keywords):
+            self.sinks.append(call)
+
+    def _compared(self, item: ast.Compare) -> None:
+        """`name in CHOICES` and `name not in CHOICES` make a name a choice."""
+        if isinstance(item.ops[0], ast.In | ast.NotIn):
+            over = item.comparators[0]
+            if self._is_choice(over):
+                self.checked.add(dotted(item.left))
+                if isinstance(item.left, ast.Call) and isinstance(
+                    item.left.func, ast.Attribute
+                ):
+                    self.checked.add(dotted(item.left.func.value))
+        elif isinstance(item.ops[0], ast.Eq):
+            if isinstance(item.comparators[0], ast.Constant):
+                pass
+
+    def _is_choice(self, node: ast.expr) -> bool:
+        """Whether something is a fixed set of choices."""
+        if isinstance(node, ast.Tuple | ast.List | ast.Set):
+            return all(isinstance(each, ast.Constant) for each in node.elts)
+        if isinstance(node, ast.Dict):
+            return True
+        name = dotted(node)
+        last = name.rpartition(".")[2]
+        if last.lstrip("_").isupper():
+            return True
+        if re.search(r"allowed|valid|permitted|whitelist|safe|columns|fields", last):
+            return last not in self.parameters and "data" not in name
+        given = self.values.get(name, [])
+        return bool(given) and all(
+            isinstance(each, ast.Tuple | ast.List | ast.Set | ast.Dict)
+            and self._is_choice(each)
+            for each in given
+        )
+
+    def text_of(self, node: ast.expr) -> str:
+        """The constant parts of a text, names followed to what they were given."""
+        if isinstance(node, ast.Name | ast.Attribute):
+            name = dotted(node)
+            given = self.values.get(name, [])
+            if not given or name in self.active:
+                return "{}"
+            self.active.add(name)
+            text = "".join(self.text_of(each) for each in given[:1])
+            text += "".join(" " + template(each) for each in self.added.get(name, []))
+            self.active.discard(name)
+            return text
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in {"format", "strip", "replace"}:
+                return self.text_of(node.func.value)
+        if isinstance(node, ast.IfExp):
+            return self.text_of(node.body)
+        return template(node)
+
+    def line_of(self, node: ast.expr) -> int:
+        """Where a text is put together: here, or where its name was given it."""
+        if isinstance(node, ast.Name):
+            given = [*self.values.get(node.id, []), *self.added.get(node.id, [])]
+            composed = [each for each in given if not isinstance(each, ast.Constant)]
+            for each in composed:
+                if any(True for _ in self.unclean(each, 0)):
+                    return each.lineno
+        return node.lineno
+
+    def unclean(self, node: ast.expr, depth: int) -> Iterator[SqlPart]:
+        """The parts of an expression that did not come from the program itself."""
+        if depth > _DEPTH:
+            return
+        match node:
+            case ast.Constant():
+                return
+            case ast.JoinedStr(values=values):
+                for each in values:
+                    if isinstance(each, ast.FormattedValue):
+                        yield from self.unclean(each.value, depth + 1)
+            case ast.BinOp(left=left, right=right):
+                yield from self.unclean(left, depth + 1)
+                yield from self.unclean(right, depth + 1)
+            case ast.Tuple(elts=elts) | ast.List(elts=elts) | ast.Set(elts=elts):
+                for each in elts:
+                    yield from self.unclean(each, depth + 1)
+            case ast.Starred(value=value):
+                yield from self.unclean(value, depth + 1)
+            case ast.Dict(values=values):
+                for value in values:
+                    yield from self.unclean(value, depth + 1)
+            case ast.IfExp(body=body, orelse=orelse):
+                yield from self.unclean(body, depth + 1)
+                yield from self.unclean(orelse, depth + 1)
+            case ast.BoolOp(values=values):
+                for each in values:
+                    yield from self.unclean(each, depth + 1)
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
+                yield from self.unclean(node.elt, depth + 1)
+            case ast.Await(value=value):
+                yield from self.unclean(value, depth + 1)
+            case ast.Call():
+                yield from self._unclean_call(node, depth)
+            case ast.Subscript(value=value):
+                yield from self._unclean_key(node, value, depth)
+            case ast.Name() | ast.Attribute():
+                yield from self._unclean_name(node, depth)
+            case ast.UnaryOp() | ast.Compare() | ast.Lambda():
+                return
+            case _:
+                return
+
+    def _unclean_key(
+        self, node: ast.Subscript, value: ast.expr, depth: int
+    ) -> Iterator[SqlPart]:
+        """A key of a fixed mapping is clean; one of the request's body is not."""
+        name = dotted(value)
+        if name.rpartition(".")[2].lstrip("_").isupper():
+            return
+        given = self.values.get(name, [])
+        if given and all(isinstance(each, ast.Dict | ast.List) for each in given):
+            for each in given:
+                yield from self.unclean(each, depth + 1)
+            return
+        if dotted(node) in self.checked:
+            return
+        origin = "request" if self._is_request(value) else "unknown"
+        if origin == "request":
+            yield SqlPart(name, origin, node.lineno)
+
+    def _unclean_call(self, node: ast.Call, depth: int) -> Iterator[SqlPart]:
+        """Numbers and quoted names are clean; what a text method returns is its text."""
+        name = dotted(node.func)
+        last = name.rpartition(".")[2]
+        if name in _NUMBERS or last in _QUOTERS or last in {"bindparam", "range"}:
+            return
+        if name.startswith("request.") or last == "get_json":
+            yield SqlPart(f"{name}()", "request", node.lineno)
+            return
+        if isinstance(node.func, ast.Attribute):
+            if last in _TEXTS:
+                yield from self.unclean(node.func.value, depth + 1)
+                for arg in node.args:
+                    yield from self.unclean(arg, depth + 1)
+                for keyword in node.keywords:
+                    yield from self.unclean(keyword.value, depth + 1)
+                return
+            if last in {"keys", "items"}:
+                yield from self._unclean_keys(node.func.value, depth)
+                return
+            if last in {"get", "pop"} and node.args:
+                owner = dotted(node.func.value)
+                if owner.rpartition(".")[2].lstrip("_").isupper():
+                    return
+                if self._is_request(node.func.value):
+                    yield SqlPart(f"{owner}.{last}()", "request", node.lineno)
+                return
+        if last in {"sorted", "list", "tuple", "set", "reversed", "str", "map", "repr"}:
+            for arg in node.args[-1:]:
+                yield from self.unclean(arg, depth + 1)
+
+    def _unclean_keys(self, node: ast.expr, depth: int) -> Iterator[SqlPart]:
+        """The keys of a mapping: clean when the function itself wrote them."""
+        name = dotted(node)
+        if name in self.checked or name.rpartition(".")[2].lstrip("_").isupper():
+            return
+        given = self.values.get(name, [])
+        for key in self.keys.get(name, []):
+            if not isinstance(key, ast.Constant):
+                yield from self.unclean(key, depth + 1)
+        if given:
+            for each in given:
+                yield from self._mapping_keys(each, depth)
+            return
+        if name in self.parameters:
+            kind = self.parameters[name].kind
+            origin = "keywords" if kind == "double_star" else "keys"
+            yield SqlPart(name, origin, node.lineno)
+        elif self._is_request(node):
+            yield SqlPart(name, "request", node.lineno)
+
+    def _mapping_keys(self, node: ast.expr, depth: int) -> Iterator[SqlPart]:
+        """The keys of what a name was given."""
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if key is None:
+                    yield from self._unclean_keys(value, depth + 1)
+            return
+        if isinstance(node, ast.DictComp):
+            checked = any(
+                isinstance(test, ast.Compare)
+                and isinstance(test.ops[0], ast.In)
+                and self._is_choice(test.comparators[0])
+                for generator in node.generators
+                for test in generator.ifs
+            )
+            if not checked:
+                for generator in node.generators:
+                    yield from self.unclean(generator.iter, depth + 1)
+            return
+        if self._is_request(node):
+            yield SqlPart(dotted(node), "request", node.lineno)
+
+    def _unclean_name(self, node: ast.expr, depth: int) -> Iterator[SqlPart]:
+        """A name is as clean as everything it was ever given."""
+        name = dotted(node)
+        last = name.rpartition(".")[2]
+        if name in self.checked or name in self.active or last.lstrip("_").isupper():
+            return
+        known = [*self.values.get(name, []), *self.added.get(name, [])]
+        over = self.loops.get(name, [])
+        if known or over:
+            self.active.add(name)
+            for each in known:
+                yield from self.unclean(each, depth + 1)
+            for each in over:
+                yield from self._unclean_items(each, depth)
+            self.active.discard(name)
+            return
+        if name in self.parameters:
+            parameter = self.parameters[name]
+            if parameter.annotation.rpartition(".")[2] not in {"int", "float", "bool"}:
+                yield SqlPart(name, "parameter", node.lineno)
+        elif _REQUEST.search(name):
+            yield SqlPart(name, "request", node.lineno)
+
+    def _unclean_items(self, over: ast.expr, depth: int) -> Iterator[SqlPart]:
+        """What a loop goes over: literal lists are clean, keys of a body are not."""
+        if isinstance(over, ast.Name | ast.Attribute):
+            name = dotted(over)
+            given = self.values.get(name, [])
+            if name in self.parameters and not given:
+                yield SqlPart(name, "keys", over.lineno)
+                return
+            if given and any(isinstance(g, ast.Dict | ast.DictComp) for g in given):
+                yield from self._unclean_keys(over, depth)
+                return
+            if self._is_request(over):
+                yield SqlPart(name, "request", over.lineno)
+                return
+        yield from self.unclean(over, depth + 1)
+
+    def _is_request(self, node: ast.expr, depth: int = 0) -> bool:
+        """Whether a value is, or was taken from, what the caller sent."""
+        if isinstance(node, ast.Await):
+            return self._is_request(node.value, depth)
+        if isinstance(node, ast.Call):
+            name = dotted(node.func)
+            if "request." in name or name.endswith("get_json"):
+                return True
+            return isinstance(node.func, ast.Attribute) and self._is_request(
+                node.func.value, depth + 1
+            )
+        if isinstance(node, ast.Subscript):
+            return self._is_request(node.value, depth)
+        if isinstance(node, ast.BoolOp):
+            return self._is_request(node.values[0], depth)
+        name = dotted(node)
+        if name.startswith("request."):
+            return True
+        given = self.values.get(name, [])
+        return depth < 4 and any(self._is_request(each, depth + 1) for each in given)

@@ -1,0 +1,1038 @@
+"""How well a module meets each bullet: what is counted, and where pass and partial begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
+from waddlegen.facts.python import Function, PythonFile
+from waddlegen.facts.routes import Route
+from waddlegen.findings import Finding, Proof, Severity, Verdict
+from waddlegen.source import ModuleSource
+
+T = TypeVar("T")
+Answer = tuple[Verdict, list[Proof]]
+Measure = Callable[[ModuleSource, Sequence[Finding]], Answer]
+MEASURES: dict[str, Measure] = {}
+
+PASS, PARTIAL, FAIL = Verdict.PASS, Verdict.PARTIAL, Verdict.FAIL
+NA, NOT_RUN = Verdict.NOT_APPLICABLE, Verdict.NOT_RUN
+
+
+def measure(bullet: str) -> Callable[[Measure], Measure]:
+    """Register how a bullet is measured."""
+
+    def register(function: Measure) -> Measure:
+        MEASURES[bullet] = function
+        return function
+
+    return register
+
+
+def once(function: Callable[[ModuleSource], T]) -> Callable[[ModuleSource], T]:
+    """Work something out once for each module."""
+
+    def remembered(source: ModuleSource) -> T:
+        """The answer, worked out or remembered."""
+        if function not in source.memory:
+            source.memory[function] = function(source)
+        return cast(T, source.memory[function])
+
+    remembered.__doc__ = function.__doc__
+    return remembered
+
+
+def _worst(found: Sequence[Finding]) -> Verdict:
+    """Fail for what is wrong, partial for what could be better, pass for nothing."""
+    if not found:
+        return PASS
+    worst = min(each.severity.rank for each in found)
+    return FAIL if worst <= Severity.ERROR.rank else PARTIAL
+
+
+def _share(good: int, every: int) -> Verdict:
+    """Pass for all, fail for none, partial between."""
+    if good >= every:
+        return PASS
+    return PARTIAL if good else FAIL
+
+
+def at(source: ModuleSource, file: PythonFile | str, line: int, text: str) -> Proof:
+    """Evidence in one of the module's files."""
+    inside = file if isinstance(file, str) else file.path
+    return Proof(text, source.path(inside), line)
+
+
+# Code quality
+
+
+@measure("CQ1")
+def passes_linters(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """What black, flake8 and mypy say, or the engine that stood in for them."""
+    engines = source.lint_engines
+    if found:
+        return FAIL, []
+    if not engines:
+        return NOT_RUN, [
+            Proof("ruff is not installed; --exact runs black, flake8, mypy")
+        ]
+    text = ", ".join(engines)
+    if source.exact:
+        return PASS, [Proof(text)]
+    return NOT_RUN, [Proof(f"{text}; mypy runs with --exact")]
+
+
+def needs_docstring(function: Function) -> bool:
+    """Whether a function is one that the standard wants documented."""
+    if function.nested or function.overload or function.name.startswith("<"):
+        return False
+    return not any(call.last in {"setter", "deleter"} for call in function.decorators)
+
+
+@measure("CQ2")
+def functions_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """The share of functions that have a docstring."""
+    every = [(f, fn) for f, fn in source.functions() if needs_docstring(fn)]
+    good = [(f, fn) for f, fn in every if fn.documented]
+    if not every:
+        return NA, [Proof("there are no functions")]
+    proof = Proof(f"{len(good)} of {len(every)} functions have one")
+    if len(good) == len(every):
+        file, function = good[0]
+        return PASS, [proof, at(source, file, function.line, f"`{function.name}`")]
+    return (PARTIAL if len(good) * 2 >= len(every) else FAIL), [proof]
+
+
+@measure("CQ3")
+def no_secrets(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """No secret in the code or in the manifests."""
+    if found:
+        return _worst(found), []
+    reads = [read for read in source.env if read.default is None]
+    proofs = [
+        at(source, r.file, r.line, f"{r.name} comes from the environment")
+        for r in reads
+    ]
+    return PASS, proofs[:2] or [Proof("no secret was found")]
+
+
+@measure("CQ4")
+def errors_handled(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Views are guarded, nothing is swallowed, nothing internal is told."""
+    unguarded = [each for each in found if each.code == "WB211"]
+    views = [route for route in source.routes if not route.is_open]
+    if unguarded and len(unguarded) * 2 > max(len(views), 1):
+        return FAIL, []
+    if found:
+        return PARTIAL, []
+    for file, function in source.functions():
+        for call in function.decorators:
+            if call.last == "errorhandler":
+                return PASS, [
+                    at(source, file, call.line, "an error handler of the app")
+                ]
+        if function.handlers:
+            handler = function.handlers[0]
+            return PASS, [at(source, file, handler.line, "errors are handled")]
+    if source.uses_create_app and source.entry:
+        return PASS, [at(source, source.entry, 1, "create_app handles every error")]
+    return (PASS if views else NA), [Proof("nothing was found that goes unhandled")]
+
+
+# Testing
+
+
+@once
+def test_functions(source: ModuleSource) -> list[tuple[PythonFile, Function]]:
+    """The functions that pytest would collect."""
+    return [
+        (file, function)
+        for file in source.tests
+        if file.name.startswith("test_") or file.name.endswith("_test.py")
+        for function in file.functions
+        if function.is_test and not function.nested
+    ]
+
+
+@once
+def tested_share(source: ModuleSource) -> float:
+    """How much of the program its tests name: views by path or name, functions by name."""
+    said = " ".join(
+        text
+        for file in source.tests
+        for function in file.functions
+        for text in (
+            *function.names,
+            *(call.name for call in function.calls),
+            *(
+                v.text
+                for call in function.calls
+                for v in (*call.args, *call.keywords.values())
+            ),
+        )
+    )
+    for file in source.tests:
+        said += " ".join(value.text for value in file.constants.values())
+    wanted: list[bool] = []
+    for _, function in source.functions():
+        if function.nested or function.name.startswith(("<", "_")):
+            continue
+        wanted.append(re.search(rf"\b{re.escape(function.name)}\b", said) is not None)
+    for route in source.routes:
+        pattern = re.sub(r"<[^>]*>", "@", route.path)
+        pattern = re.escape(pattern).replace("@", "[^/]+")
+        wanted.append(re.search(pattern + r"\b", said) is not None)
+    if "operations" in said and "openapi.yaml" in said:
+        return 1.0
+    return sum(wanted) / len(wanted) if wanted else 0.0
+
+
+@measure("T1")
+def unit_tests(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Tests that pytest collects; coverage is measured only when they run."""
+    tests = [(f, fn) for f, fn in test_functions(source) if "integration" not in f.name]
+    if not tests:
+        return FAIL, []
+    file, function = tests[0]
+    proofs = [at(source, file, function.line, f"{len(tests)} tests")]
+    share = tested_share(source)
+    vacuous = sum(1 for each in found if each.code == "WB302")
+    if vacuous * 2 > len(tests):
+        return FAIL, proofs
+    if share < 0.8 or vacuous:
+        proofs.append(
+            Proof(f"they name {share:.0%} of the routes and public functions")
+        )
+        return PARTIAL, proofs
+    proofs.append(Proof("coverage is measured when they run"))
+    return NOT_RUN, proofs
+
+
+def _is_integration(file: PythonFile, function: Function) -> bool:
+    """Whether a test is one of several parts together."""
+    if "integration" in f"{file.path} {function.name}".lower():
+        return True
+    marks = [call.name for call in function.decorators]
+    own = [
+        each.value.text for each in file.module.assigns if each.target == "pytestmark"
+    ]
+    return any("integration" in mark for mark in (*marks, *own))
+
+
+@once
+def shell_suites(source: ModuleSource) -> list[str]:
+    """The test suites written in shell."""
+    return [f for f in source.files if re.search(r"test[\w-]*\.sh$", f)]
+
+
+@measure("T2")
+def integration_tests(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Tests of the module with its database, or a suite against its API."""
+    tests = [(f, fn) for f, fn in test_functions(source) if _is_integration(f, fn)]
+    suites = shell_suites(source)
+    broken = [each for each in found if each.code == "WB306"]
+    if not tests and not suites:
+        return FAIL, []
+    if broken:
+        return FAIL, []
+    proofs = [at(source, f, fn.line, fn.name) for f, fn in tests[:2]]
+    proofs += [at(source, suite, 1, "a suite against the API") for suite in suites[:2]]
+    return NOT_RUN, [*proofs, Proof("they pass or fail only when they run")]
+
+
+_EDGES = {400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503}
+
+
+@measure("T3")
+def edge_cases(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Tests that expect refusals, and that a dependency fails."""
+    statuses: set[int] = set()
+    failing = False
+    proofs: list[Proof] = []
+    odd = 0
+    for file in source.tests:
+        for function in file.functions:
+            seen: set[int] = set()
+            for each in function.asserts:
+                seen |= set(each.value.statuses) & _EDGES
+            for call in function.calls:
+                for value in (*call.args, *call.keywords.values()):
+                    seen |= set(value.statuses) & _EDGES
+            names = " ".join((*function.names, *(c.name for c in function.calls)))
+            if "side_effect" in names or "_down" in names or "Fault" in names:
+                failing = True
+            targets = " ".join(each.target for each in function.assigns)
+            failing = failing or "side_effect" in targets
+            failing = failing or any(
+                p.name.endswith("_down") for p in function.parameters
+            )
+            raises = any(call.last == "raises" for call in function.calls)
+            name = re.search(
+                r"invalid|missing|empty|error|fail|edge|bad|wrong|unknown|not_found|reject|"
+                r"denied|refus|without|too_|none|null|negative|duplicate|expired|timeout",
+                function.name,
+            )
+            if seen - statuses:
+                proofs.append(
+                    at(source, file, function.line, f"expects {sorted(seen)}")
+                )
+            if function.is_test and (raises or name or seen):
+                odd += 1
+            statuses |= seen
+    if not odd and not statuses:
+        return FAIL, []
+    if len(statuses) >= 4 and failing:
+        return PASS, proofs
+    return PARTIAL, proofs or [Proof(f"{odd} tests of errors, few statuses")]
+
+
+@measure("T4")
+def benchmarked(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """A benchmark that is code, not a paragraph."""
+    for file in source.every_python:
+        stem = file.name.lower()
+        if re.search(r"bench|locust|perf|load_?test", stem):
+            return PASS, [at(source, file, 1, "a benchmark")]
+        for function in file.functions:
+            if any(p.name == "benchmark" for p in function.parameters):
+                return PASS, [at(source, file, function.line, function.name)]
+            if any("benchmark" in call.name for call in function.decorators):
+                return PASS, [at(source, file, function.line, function.name)]
+    for inside in source.files:
+        if re.search(
+            r"(bench|locust|k6|jmeter|load[-_]?test)[\w-]*\.(sh|js|jmx|ya?ml)$", inside
+        ):
+            return PASS, [at(source, inside, 1, "a benchmark")]
+    return FAIL, []
+
+
+# Security
+
+
+def keyed(route: Route) -> bool:
+    """Whether a route has to know its caller."""
+    return not (
+        route.is_open or route.is_webhook or route.is_exchange or route.websocket
+    )
+
+
+@measure("S1")
+def authenticated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """The share of routes that know their caller."""
+    every = [route for route in source.routes if keyed(route)]
+    if not every:
+        if source.routes or source.uses_create_app:
+            return NA, [Proof("no route needs a key")]
+        return NA, [Proof("it serves no routes")]
+    good = [route for route in every if route.auth is not None]
+    proofs = [Proof(f"{len(good)} of {len(every)} routes know their caller")]
+    for route in good[:3]:
+        if route.auth:
+            proofs.append(at(source, route.auth.path, route.auth.line, route.auth.text))
+    verdict = _share(len(good), len(every))
+    if verdict is PASS and any(
+        f.code in {"WB412", "WB414"} and f.topic == "auth" for f in found
+    ):
+        verdict = PARTIAL
+    return verdict, proofs
+
+
+@measure("S2")
+def validated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """How well what a caller sends is checked before it is used."""
+    points = 0.0
+    every = 0
+    proofs: list[Proof] = []
+    for route in source.routes:
+        if route.is_open:
+            continue
+        level = validation_of(source, route)
+        if level is None:
+            continue
+        every += 1
+        points += level
+        if level >= 1 and len(proofs) < 3:
+            proofs.append(
+                at(source, route.file, route.line, f"{route.label} validates")
+            )
+    if not every:
+        return NA, [Proof("no route reads a body or a query")]
+    proofs.insert(0, Proof(f"{points:g} of {every} routes validate what they read"))
+    if points >= every:
+        return PASS, proofs
+    return (PARTIAL if points > 0 else FAIL), proofs
+
+
+_SCHEMA_CALLS = re.compile(
+    r"^(read_action|read_flat|read_body|read_query|validate_\w+|model_validate\w*|parse_obj)$"
+)
+
+
+def validation_of(source: ModuleSource, route: Route) -> float | None:
+    """1 for validated, 0.5 for presence only, 0 for nothing; None when nothing is read."""
+    for call in route.decorators:
+        if re.search(
+            r"valid|schema|expects?_json|use_args|use_kwargs", call.name, re.I
+        ):
+            return 1.0
+    function = route.function
+    if any(_SCHEMA_CALLS.match(call.last) for call in function.calls):
+        return 1.0
+    bodies = [b for b in function.bodies if b.source in {"json", "form"}]
+    if not bodies:
+        queries = [b for b in function.bodies if b.source == "args"]
+        if not queries:
+            return None
+        return 1.0 if all(b.typed for b in queries) else 0.5
+    levels = {"schema": 1.0, "manual": 1.0, "presence": 0.5, "": 0.0}
+    return min(levels[b.validated] for b in bodies)
+
+
+_VERIFIES = re.compile(
+    r"verif|compare_digest|signature|construct_event|valid.*(sig|webhook|hmac|request)|"
+    r"check_.*(sig|hmac|secret|token)|RequestHandler|authenticate|hmac",
+    re.IGNORECASE,
+)
+
+
+def webhook_evidence(source: ModuleSource, route: Route) -> tuple[str, int] | None:
+    """Where a webhook is verified: a decorator, a call in the view or up to three deep."""
+    for call in route.decorators:
+        if re.search(r"verif|signature|webhook|signed|hmac", call.name, re.I):
+            return route.file.path, call.line
+    if route.auth is not None:
+        return route.auth.path, route.auth.line
+    return _verifies(source, route.file, route.number, 3, set())
+
+
+def _verifies(
+    source: ModuleSource,
+    file: PythonFile,
+    number: int,
+    depth: int,
+    seen: set[tuple[str, int]],
+) -> tuple[str, int] | None:
+    """Where a function, or one that it calls, verifies a signature."""
+    if (file.path, number) in seen:
+        return None
+    seen.add((file.path, number))
+    function = file.functions[number]
+    for call in function.calls:
+        last = call.last
+        if re.search(r"subscription|challenge|email|_code", last):
+            continue
+        if _VERIFIES.search(last) or "compare_digest" in call.name:
+            found = source.code.resolve(file, call.name)
+            if not found or last == "compare_digest":
+                return file.path, call.line
+            if any(_really(f.functions[n], f) for f, n in found):
+                return file.path, call.line
+    for compare in function.compares:
+        texts = f"{compare.left.text} {compare.right.text}"
+        if re.search(r"signature|secret|verify_?token|hmac", texts, re.I):
+            return file.path, compare.line
+    if depth:
+        for call in function.calls:
+            for other, index in source.code.resolve(file, call.name)[:4]:
+                if other.functions[index].cls and "." not in call.name:
+                    continue
+                found_at = _verifies(source, other, index, depth - 1, seen)
+                if found_at:
+                    return found_at
+    return None
+
+
+def _really(function: Function, file: PythonFile) -> bool:
+    """Whether a function called verify… can say no."""
+    values = {each.value.text for each in function.returns if each.value.kind == "bool"}
+    only_true = (
+        bool(function.returns)
+        and values == {"True"}
+        and all(each.value.kind == "bool" for each in function.returns)
+    )
+    return not only_true and not function.trivial
+
+
+@measure("S3")
+def webhooks_verified(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """The share of webhooks that verify who sent them."""
+    every = [r for r in source.routes if r.is_webhook and r.writes and not r.is_open]
+    if not every:
+        return NA, [Proof("it has no webhook")]
+    proofs: list[Proof] = []
+    good = 0
+    for route in every:
+        place = webhook_evidence(source, route)
+        if place:
+            good += 1
+            proofs.append(at(source, place[0], place[1], f"{route.label} is verified"))
+    verdict = _share(good, len(every))
+    opens = any(
+        opening
+        for _, function in source.functions()
+        for opening in function.fails_open
+        if opening.why != "skipped" or function.headers
+    )
+    if verdict is PASS and (opens or any(f.code in {"WB432", "WB433"} for f in found)):
+        verdict = PARTIAL
+    return verdict, proofs
+
+
+@measure("S4")
+def sql_parameterised(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Every SQL text is constant, or made of parts the program wrote itself."""
+    if found:
+        return FAIL, []
+    for file, function in source.functions():
+        for statement in function.sql:
+            return PASS, [at(source, file, statement.line, "values are parameters")]
+    for name in ("sqlalchemy", "pydal", "flask_core.database", "asyncpg", "psycopg2"):
+        if source.imports(name):
+            return PASS, [Proof(f"queries are built by {name}")]
+    for file, _, call in source.calls():
+        if call.last in {"init_database", "AsyncDAL", "DAL"}:
+            return PASS, [
+                at(source, file, call.line, f"queries go through {call.last}")
+            ]
+    if source.uses_create_app:
+        return PASS, [Proof("flask_core builds every query")]
+    return NA, [Proof("it has no database")]
+
+
+@measure("S5")
+def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Pages escape what they show; not applicable without pages."""
+    serves = serves_html(source)
+    if serves is None:
+        return NA, [Proof("it serves no pages")]
+    return (_worst(found) if found else PASS), [serves]
+
+
+@once
+def serves_html(source: ModuleSource) -> Proof | None:
+    """Where the module serves pages, if it does."""
+    for file, function, call in source.calls():
+        if call.last in {"render_template", "render_template_string", "html_response"}:
+            return at(source, file, call.line, call.last)
+        kinds = (call.keywords.get("content_type"), call.keywords.get("mimetype"))
+        if any(kind and "text/html" in kind.text for kind in kinds):
+            return at(source, file, call.line, "text/html")
+    for file, function in source.functions():
+        for each in function.returns:
+            if any(
+                "<html" in text.lower() or "text/html" in text for text in each.strings
+            ):
+                return at(source, file, each.line, "a page")
+    return None
+
+
+# Logging
+
+
+@once
+def sets_up_aaa(source: ModuleSource) -> Proof | None:
+    """Where AAA logging is set up."""
+    for file, _, call in source.calls():
+        if re.search(r"setup_aaa_logging|AAALogger|configure_aaa", call.last):
+            return at(source, file, call.line, call.last)
+    for file, function in source.functions():
+        for each in (*function.assigns,):
+            text = each.value.text
+            if "community=%(community)" in text or "action=%(action)" in text:
+                return at(source, file, each.line, "a format with the AAA fields")
+        for call in function.calls:
+            if call.last == "Formatter" and any(
+                "%(action)" in v.text for v in call.args
+            ):
+                return at(source, file, call.line, "a format with the AAA fields")
+    if source.uses_create_app and source.entry:
+        return at(source, source.entry, 1, "create_app sets it up")
+    return None
+
+
+_EVENT = re.compile(
+    r"^(audit|auth|authz|log_audit\w*|log_auth\w*|log_authz\w*|audit_log|audited)$"
+)
+
+
+def audits(source: ModuleSource, route: Route, depth: int = 2) -> Proof | None:
+    """Where a view, or a function it calls, writes an AUDIT event."""
+    for call in route.decorators:
+        if re.search(r"audit", call.name, re.I):
+            return at(source, route.file, call.line, call.name)
+    return _audits(source, route.file, route.number, depth)
+
+
+def _audits(
+    source: ModuleSource, file: PythonFile, number: int, depth: int
+) -> Proof | None:
+    """As above, for any function."""
+    function = file.functions[number]
+    for call in function.calls:
+        if re.search(r"(^|_)audit", call.last, re.I):
+            return at(source, file, call.line, call.name)
+        texts = [v.text for v in (*call.args[:2], *call.keywords.values())]
+        if "log" in call.name and any(re.search(r"\bAUDIT\b", text) for text in texts):
+            return at(source, file, call.line, call.name)
+    if depth:
+        for call in function.calls:
+            for other, index in source.code.resolve(file, call.name)[:3]:
+                if index != number or other is not file:
+                    proof = _audits(source, other, index, depth - 1)
+                    if proof:
+                        return proof
+    return None
+
+
+@measure("L1")
+def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """AAA logging is set up, and what changes something is audited."""
+    setup = sets_up_aaa(source)
+    writes = [
+        r for r in source.routes if r.writes and not r.is_exchange and not r.is_open
+    ]
+    good = [proof for r in writes if (proof := audits(source, r))]
+    proofs = ([setup] if setup else []) + good[:3]
+    if not setup and not good:
+        return FAIL, proofs
+    if setup and len(good) >= len(writes):
+        broken = any(f.code in {"WB603"} for f in found)
+        return (PARTIAL if broken or aaa_calls_broken(source) else PASS), proofs
+    return PARTIAL, proofs
+
+
+def aaa_calls_broken(source: ModuleSource) -> bool:
+    """Whether a call of the AAA logger does not fit it."""
+    codes = source.memory.get("codes")
+    return isinstance(codes, set) and ("WB216", "aaa-call") in codes
+
+
+@measure("L2")
+def logs_no_secrets(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """No secret is written into the log."""
+    if found:
+        return FAIL, []
+    logged = sum(
+        1 for _, _, call in source.calls() if is_log_call(call.name, call.last)
+    )
+    return PASS, [Proof(f"{logged} log calls, none with a secret")]
+
+
+_LEVELS = frozenset(
+    "debug info warning warn error critical exception log audit auth authz "
+    "system performance".split()
+)
+
+
+def is_log_call(name: str, last: str) -> bool:
+    """Whether a call writes to a log."""
+    receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
+    if last in _LEVELS and ("log" in receiver or receiver == "logging"):
+        return True
+    return last.startswith(
+        ("log_auth", "log_audit", "log_error", "log_system", "log_event")
+    )
+
+
+@measure("L3")
+def structured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """The share of log calls that reach a structured format."""
+    share, proofs = structured_share(source)
+    if share is None:
+        return FAIL, proofs
+    if share >= 0.75:
+        return (PARTIAL if found else PASS), proofs
+    return (PARTIAL if share > 0 else FAIL), proofs
+
+
+@once
+def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
+    """How many log calls reach a handler that writes fields; None when nothing is set up."""
+    if source.uses_create_app:
+        return 1.0, [Proof("flask_core formats every record")]
+    root = structured_root(source)
+    good = every = 0
+    proofs: list[Proof] = [root] if root else []
+    for file in source.python:
+        aaa = _aaa_names(file)
+        for function in file.functions:
+            for call in function.calls:
+                if not is_log_call(call.name, call.last):
+                    continue
+                every += 1
+                receiver = call.receiver
+                plain = _plain_names(file)
+                through = receiver in aaa or (
+                    receiver not in plain and bool(aaa or root or sets_up_aaa(source))
+                )
+                good += (
+                    bool(root)
+                    or through
+                    or call.last in {"audit", "auth", "authz", "system"}
+                )
+    setup = sets_up_aaa(source)
+    if setup:
+        proofs.append(setup)
+    if not (root or setup):
+        return None, proofs
+    if not every:
+        return 1.0, proofs
+    proofs.append(Proof(f"{good} of {every} log calls reach it"))
+    return good / every, proofs
+
+
+@once
+def structured_root(source: ModuleSource) -> Proof | None:
+    """A structured formatter on the root logger: JSON, structlog, or fields."""
+    for name in ("structlog", "pythonjsonlogger", "json_log_formatter", "loguru"):
+        if source.imports(name):
+            return Proof(f"{name} formats the log")
+    for file, function, call in source.calls():
+        if call.last in {"basicConfig", "Formatter"}:
+            values = (*call.args, *call.keywords.values())
+            texts = [v.text for v in values]
+            texts += [a.value.text for a in function.assigns if a.target in texts]
+            if any(text.count("=%(") >= 2 or '"%(' in text for text in texts):
+                return at(source, file, call.line, "a format with fields")
+        if "json" in call.last.lower() and "format" in call.last.lower():
+            return at(source, file, call.line, call.last)
+    for file in source.python:
+        for made in file.classes:
+            if any(base.endswith("Formatter") for base in made.bases):
+                return at(source, file, made.line, made.name)
+    return None
+
+
+def _aaa_names(file: PythonFile) -> set[str]:
+    """The names that hold a logger of setup_aaa_logging."""
+    return {
+        call.target
+        for call in file.calls
+        if call.last in {"setup_aaa_logging", "AAALogger"} and call.target
+    }
+
+
+def _plain_names(file: PythonFile) -> set[str]:
+    """The names that hold a logger of the standard library."""
+    names = {c.target for c in file.calls if c.last == "getLogger" and c.target}
+    return names | {"logging"}
+
+
+@measure("L4")
+def rotated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """A rotating file handler, here or in flask_core."""
+    proof = rotation(source)
+    return (PASS, [proof]) if proof else (FAIL, [])
+
+
+@once
+def rotation(source: ModuleSource) -> Proof | None:
+    """Where log files are rotated."""
+    for file, _, call in source.calls():
+        if call.last in {
+            "RotatingFileHandler",
+            "TimedRotatingFileHandler",
+            "WatchedFileHandler",
+        }:
+            return at(source, file, call.line, call.last)
+    for file, function in source.functions():
+        for entry in function.entries:
+            if "RotatingFileHandler" in entry.value.text:
+                return at(source, file, entry.line, entry.value.text)
+    setup = sets_up_aaa(source)
+    if setup and (source.uses_create_app or "setup_aaa_logging" in setup.text):
+        rotates = any(
+            call.last == "RotatingFileHandler"
+            for file in source.core[1]
+            for call in file.calls
+        )
+        if rotates:
+            return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)
+    return None
+
+
+# Documentation
+
+
+@measure("D1")
+def readme_setup(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """A README that says how to install, configure and run."""
+    text = source.readme
+    if text is None:
+        documents = [p for p, _ in source.documents if p.endswith(".md")]
+        if documents:
+            return PARTIAL, [Proof("documented elsewhere", documents[0], 1)]
+        return FAIL, []
+    place = Proof("README", source.path("README.md"), 1)
+    setup = re.search(
+        r"^#+.*\b(set-?up|install|getting started|quick ?start|usage|run|develop|deploy|start)",
+        text,
+        re.I | re.M,
+    )
+    command = re.search(
+        r"pip install|docker (build|run|compose)|docker-compose|python -m|hypercorn|uvicorn|"
+        r"python (app|main)\.py|npm |make ",
+        text,
+    )
+    if setup and command:
+        return PASS, [place]
+    return PARTIAL, [place]
+
+
+@measure("D2")
+def api_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """The share of routes that some document names."""
+    every = [route for route in source.routes if not route.websocket]
+    if not every:
+        return NA, [Proof("it serves no routes")]
+    good = [r for r in every if documented(source, r)]
+    proofs = [Proof(f"{len(good)} of {len(every)} routes are documented")]
+    if source.documents:
+        proofs.append(Proof("documents", source.documents[0][0], 1))
+    if len(good) >= len(every):
+        return PASS, proofs
+    return (PARTIAL if good else FAIL), proofs
+
+
+def documented(source: ModuleSource, route: Route) -> bool:
+    """Whether a document names a route's path, whatever its parameters are called."""
+    pattern = re.sub(r"<[^>]*>", "\0", route.path.rstrip("/") or "/")
+    pattern = re.escape(pattern).replace(
+        "\0", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
+    )
+    pattern = pattern.replace(
+        "\\\x00", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
+    )
+    compiled = re.compile(pattern + r"(?![\w/-])")
+    return any(compiled.search(text) for _, text in source.documents)
+
+
+@measure("D3")
+def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """The share of variables that some document names."""
+    names = {read.name for read in source.env}
+    if not names:
+        return NA, [Proof("it reads no variables")]
+    texts = [text for _, text in source.documents]
+    said = "\n".join(texts)
+    good = [name for name in names if re.search(rf"\b{name}\b", said)]
+    if not good and source.env_example:
+        good = [n for n in names if re.search(rf"\b{n}\b", source.env_example[1])]
+        proof = Proof(
+            "only the example names them", source.path(source.env_example[0]), 1
+        )
+        return (PARTIAL if good else FAIL), [proof]
+    proofs = [Proof(f"{len(good)} of {len(names)} variables are documented")]
+    if source.documents:
+        proofs.append(Proof("documents", source.documents[0][0], 1))
+    if len(good) >= len(names):
+        return PASS, proofs
+    return (PARTIAL if good else FAIL), proofs
+
+
+@measure("D4")
+def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """An environment example with every variable."""
+    from waddlegen.facts.texts import env_names
+
+    example = source.env_example
+    if example is None:
+        said = "\n".join(text for _, text in source.documents)
+        if re.search(r"```[^`]*\b[A-Z][A-Z0-9_]{3,}=[^`]*```", said, re.S):
+            return PARTIAL, [Proof("an example stands in the documents")]
+        return FAIL, []
+    path, text = example
+    known = env_names(text)
+    names = {read.name for read in source.env}
+    missing = names - set(known)
+    place = at(source, path, 1, f"{len(known)} variables")
+    return (PASS if not missing else PARTIAL), [place]
+
+
+# Deployment
+
+
+@measure("P1")
+def dockerfile_tested(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """A Dockerfile that a workflow builds."""
+    names = [f for f in source.files if f.rpartition("/")[2].startswith("Dockerfile")]
+    if not names:
+        return FAIL, []
+    place = at(source, names[0], 1, "Dockerfile")
+    return (PARTIAL if found else PASS), [place]
+
+
+@once
+def health_route(source: ModuleSource) -> Proof | None:
+    """Where /health is served."""
+    for route in source.routes:
+        if re.search(r"(^|/)health/?$", route.path) and "GET" in route.methods:
+            return at(source, route.file, route.line, route.label)
+    for file, _, call in source.calls():
+        if re.search(
+            r"health_(blueprint|bp|routes)|register_health|add_health", call.last
+        ):
+            return at(source, file, call.line, call.last)
+    if source.uses_create_app and source.entry:
+        return at(source, source.entry, 1, "create_app serves /health")
+    return None
+
+
+@measure("P2")
+def health_served(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """GET /health."""
+    proof = health_route(source)
+    return (PASS, [proof]) if proof else (FAIL, [])
+
+
+@measure("P3")
+def dependencies_declared(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Every library that is imported is required."""
+    if source.requirements is None:
+        return FAIL, []
+    if any(each.code == "WB821" for each in found):
+        return FAIL, []
+    transitive = any(each.code == "WB821" for each in found)
+    place = at(
+        source,
+        source.requirements[0].path if source.requirements else "requirements.txt",
+        1,
+        f"{len(source.requirements)} requirements",
+    )
+    return (PARTIAL if transitive else PASS), [place]
+
+
+@measure("P4")
+def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Manifests for the module."""
+    places = manifest_places(source)
+    if any(each.code == "WB841" for each in found) or not places:
+        return FAIL, []
+    return (PARTIAL if found else PASS), places[:2]
+
+
+@once
+def manifest_places(source: ModuleSource) -> list[Proof]:
+    """Kubernetes files that are about this module: its own, or the repository's."""
+    proofs = [
+        at(source, f, 1, "a manifest")
+        for f in source.files
+        if re.search(
+            r"(k8s|kubernetes|helm|manifests|deploy)/.*\.ya?ml$|deployment\.ya?ml$", f
+        )
+    ]
+    if proofs:
+        return proofs
+    names = source.deploy_names
+    for path, text in source.repository_manifests:
+        stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-")
+        if any(
+            name == stem
+            or re.search(rf"(name|app|image|module):.*\b{re.escape(name)}\b", text)
+            for name in names
+        ):
+            if re.search(r"kind:\s*(Deployment|StatefulSet)", text):
+                return [Proof("a manifest", path, 1)]
+    return []
+
+
+@measure("P5")
+def environment_external(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """What differs between environments is read from the environment."""
+    if not source.env:
+        return FAIL, []
+    first = source.env[0]
+    proofs = [
+        at(source, first.file, first.line, f"{len(source.env)} variables are read")
+    ]
+    return (PARTIAL if found else PASS), proofs
+
+
+# Monitoring
+
+
+@once
+def metrics_route(source: ModuleSource) -> Proof | None:
+    """Where /metrics is served."""
+    for route in source.routes:
+        if re.search(r"(^|/)metrics/?$", route.path) and "GET" in route.methods:
+            return at(source, route.file, route.line, route.label)
+    for file, _, call in source.calls():
+        if re.search(
+            r"health_(blueprint|bp)|metrics_(blueprint|bp|app)|start_http_server|make_asgi_app|PrometheusMetrics|QuartPrometheus|setup_metrics",
+            call.last,
+        ):
+            return at(source, file, call.line, call.last)
+    if source.uses_create_app and source.entry:
+        return at(source, source.entry, 1, "create_app serves /metrics")
+    return None
+
+
+@measure("M1")
+def metrics_exposed(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """GET /metrics in Prometheus's format."""
+    proof = metrics_route(source)
+    if proof is None:
+        return FAIL, []
+    return (_worst(found) if found else PASS), [proof]
+
+
+@measure("M2")
+def logging_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Logging is set up, at the level of the environment."""
+    proof = sets_up_aaa(source)
+    for file, _, call in source.calls():
+        if proof is None and call.last in {
+            "basicConfig",
+            "dictConfig",
+            "setup_logging",
+            "StreamHandler",
+            "configure_logging",
+        }:
+            proof = at(source, file, call.line, call.last)
+    if proof is None:
+        return FAIL, []
+    return (PARTIAL if found else PASS), [proof]
+
+
+@measure("M3")
+def alerts_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """Alert rules that are about this module."""
+    place = _monitoring(source, re.compile(r"^\s*-?\s*alert:", re.M))
+    if place is None:
+        return FAIL, []
+    return (PARTIAL if found else PASS), [place]
+
+
+@measure("M4")
+def slo_defined(source: ModuleSource, found: Sequence[Finding]) -> Answer:
+    """An objective, and what it is measured by."""
+    place = _monitoring(
+        source,
+        re.compile(r"objective|error.?budget|kind:\s*SLO|slo_|sloth|burn.?rate", re.I),
+    )
+    if place is None:
+        return FAIL, []
+    return (PARTIAL if found else PASS), [place]
+
+
+def _monitoring(source: ModuleSource, pattern: re.Pattern[str]) -> Proof | None:
+    """A YAML file of the module, or of the repository and about it, that says something."""
+    for inside in source.files:
+        if inside.endswith((".yaml", ".yml")) and "/tests/" not in f"/{inside}":
+            text = source.read(inside) or ""
+            match = pattern.search(text)
+            if match and ("alert:" in text or "slo" in text.lower()):
+                line = text.count("\n", 0, match.start()) + 1
+                return at(source, inside, line, "in the module")
+    for path, text in source.repository_manifests:
+        match = pattern.search(text)
+        if match and ("alert:" in text or "slo" in text.lower()):
+            if any(
+                re.search(rf"\b{re.escape(name)}\b", text)
+                for name in source.deploy_names
+            ):
+                line = text.count("\n", 0, match.start()) + 1
+                return Proof("in the repository", path, line)
+    return None

@@ -1,0 +1,308 @@
+"""The shape of the API: paths, envelopes, statuses, health, metrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.routes import Route
+from waddlegen.findings import Problem, Severity
+from waddlegen.measures import health_route, metrics_route
+from waddlegen.rules.layout import application
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+
+def _business(module: ModuleSource) -> list[Route]:
+    """Routes that are neither probes nor webhooks nor ways to log in."""
+    return [
+        route
+        for route in module.routes
+        if not (
+            route.is_open or route.is_webhook or route.is_exchange or route.websocket
+        )
+    ]
+
+
+@rule("WB501", severity=Severity.WARNING, topic="api")
+def path_without_version(module: ModuleSource) -> Iterator[Problem]:
+    """A route does not start with /api/v1.
+
+    A later version of it then has no place beside it. Give the blueprint the prefix.
+
+    Bad:
+        @app.route("/quotes")
+    Good:
+        Blueprint("quotes", __name__, url_prefix="/api/v1")
+    """
+    for route in _business(module):
+        if not re.match(r"/api/v\d+(/|$)", route.path) and "{}" not in route.path[:6]:
+            if re.match(
+                r"/(overlay|ws|static|router|modules|ui|admin/ui)(/|$)", route.path
+            ):
+                continue
+            yield module.problem(
+                route.file, route.line, f"`{route.path}` does not start with /api/v1"
+            )
+
+
+_RAW_ERROR = re.compile(r"(^|,)error(,|$)")
+
+
+@rule("WB504", severity=Severity.ERROR, topic="api", checklist="CQ4")
+def error_without_envelope(module: ModuleSource) -> Iterator[Problem]:
+    """An error is answered in a shape of its own.
+
+    Callers read error, message, status, correlation_id and timestamp; without the correlation
+    id nobody finds the request in the logs. Use flask_core's error_response.
+
+    Bad:
+        return jsonify({"error": "not found"}), 404
+    Good:
+        return error_response("not found", 404)
+    """
+    found: list[tuple[Route, int]] = []
+    for route in module.routes:
+        if route.is_open or route.is_webhook:
+            continue
+        for each in route.function.returns:
+            names = set(each.value.names)
+            refuses = any(400 <= status <= 599 for status in each.value.statuses)
+            raw = "error" in each.strings and "correlation_id" not in each.strings
+            if refuses and raw and not any(n.endswith("error_response") for n in names):
+                found.append((route, each.line))
+    shared = any(call.last == "error_response" for _, _, call in module.calls())
+    for route, line in found if shared else found[:1]:
+        more = (
+            f", nor have {len(found) - 1} more" if len(found) > 1 and not shared else ""
+        )
+        yield module.problem(
+            route.file, line, f"this error has not the platform's envelope{more}"
+        )
+
+
+_KNOWN = frozenset(
+    {
+        200,
+        201,
+        202,
+        204,
+        301,
+        302,
+        303,
+        304,
+        307,
+        308,
+        400,
+        401,
+        403,
+        404,
+        405,
+        409,
+        410,
+        413,
+        415,
+        422,
+        429,
+        500,
+        501,
+        502,
+        503,
+        504,
+        402,
+    }
+)
+
+
+@rule("WB505", severity=Severity.WARNING, topic="api")
+def failure_with_success_status(module: ModuleSource) -> Iterator[Problem]:
+    """A failure is answered with 200.
+
+    Callers, caches and metrics take it for a success. Answer with the status that fits.
+
+    Bad:
+        return jsonify({"success": False, "error": "not found"})
+    Good:
+        return error_response("not found", 404)
+    """
+    for route in module.routes:
+        for each in route.function.returns:
+            if route.is_webhook or each.value.text.endswith("error_response"):
+                continue
+            fails = "success" in each.strings and "error" in each.strings
+            if not fails or each.value.kind not in {"call", "dict", "list"}:
+                continue
+            statuses = [s for s in each.value.statuses if 100 <= s < 600]
+            if any(s >= 400 for s in statuses) or each.value.text.rpartition(".")[
+                2
+            ] not in {
+                "jsonify",
+                "success,error",
+                "success,message,error",
+                "error,success",
+            }:
+                continue
+            if any(
+                "." in name or name[:1].islower()
+                for name in each.value.names
+                if name not in {"jsonify", "str", "e", "error", "exc"}
+            ):
+                continue
+            yield module.problem(
+                route.file, each.line, "this failure is answered with 200"
+            )
+
+
+@rule("WB507", severity=Severity.WARNING, topic="api", checklist="CQ4")
+def unlimited_calls(module: ModuleSource) -> Iterator[Problem]:
+    """Nothing limits how often a caller may change something.
+
+    One caller in a loop then takes the module from all others. Put `@rate_limit` on what
+    changes something, or one limiter before every request.
+
+    Bad:
+        @app.route("/api/v1/quotes", methods=["POST"])
+    Good:
+        @rate_limit(max_requests=100, window=60)
+    """
+    writes = [route for route in _business(module) if route.writes]
+    if not writes or module.uses_create_app:
+        return
+    words = re.compile(r"rate_?limit|limiter|throttle", re.I)
+    for _, function in module.functions():
+        for call in (*function.decorators, *function.calls):
+            if words.search(call.name):
+                return
+    route = writes[0]
+    yield module.problem(
+        route.file,
+        route.guard_line,
+        f"nothing limits calls of `{route.label}`, nor of any other route",
+        topic="ratelimit",
+    )
+
+
+@rule("WB508", severity=Severity.WARNING, topic="log")
+def no_correlation_id(module: ModuleSource) -> Iterator[Problem]:
+    """The correlation id of a request is neither taken nor passed on.
+
+    A request that crosses five modules cannot be followed. Take X-Correlation-ID, log it, and
+    send it along.
+
+    Bad:
+        no module ever reads the header
+    Good:
+        install_correlation_id(app)
+    """
+    if not module.is_service or module.uses_create_app or not _business(module):
+        return
+    for file, function in module.functions():
+        names = [*function.names, *(call.name for call in function.calls)]
+        if any(
+            re.search(r"correlation|request_id|trace", name, re.I) for name in names
+        ):
+            return
+        if any(
+            re.search(r"correlation|request-id", name, re.I)
+            for name, _ in function.headers
+        ):
+            return
+    path, line = application(module)
+    yield module.problem(path, line, "X-Correlation-ID is neither taken nor passed on")
+
+
+@rule("WB511", severity=Severity.ERROR, topic="health", checklist="P2")
+def no_health_route(module: ModuleSource) -> Iterator[Problem]:
+    """There is no GET /health.
+
+    Kubernetes cannot tell whether the module works, and the router drops it. Register
+    flask_core's health blueprint.
+
+    Bad:
+        no /health
+    Good:
+        app.register_blueprint(create_health_blueprint(name, version))
+    """
+    if module.is_service and health_route(module) is None:
+        path, line = application(module)
+        yield module.problem(path, line, "there is no GET /health")
+
+
+@rule("WB513", severity=Severity.WARNING, topic="health")
+def liveness_needs_others(module: ModuleSource) -> Iterator[Problem]:
+    """Liveness depends on a database or on the host's load.
+
+    When the database is away, every pod is restarted, which helps nobody. Liveness looks at the
+    process alone; readiness may ask further.
+
+    Bad:
+        @app.route("/healthz")
+        async def healthz(): db.executesql("SELECT 1")
+    Good:
+        @app.route("/healthz")
+        async def healthz(): return {"status": "healthy"}
+    """
+    for route in module.routes:
+        if not re.search(r"(^|/)(healthz|livez|live|liveness|alive)/?$", route.path):
+            continue
+        for call in route.function.calls:
+            if call.last in {
+                "executesql",
+                "execute",
+                "ping",
+                "fetchval",
+                "cpu_percent",
+                "virtual_memory",
+            }:
+                yield module.problem(
+                    route.file,
+                    call.line,
+                    f"liveness depends on `{call.name}`",
+                    call.column,
+                )
+                break
+
+
+@rule("WB901", severity=Severity.ERROR, topic="metrics", checklist="M1")
+def no_metrics(module: ModuleSource) -> Iterator[Problem]:
+    """There is no GET /metrics in Prometheus's format.
+
+    Nobody sees how often the module is called and how it fails. Serve prometheus_client's
+    output, or register flask_core's blueprint.
+
+    Bad:
+        @app.route("/metrics")
+        async def metrics(): return jsonify({"requests": 3})
+    Good:
+        @app.route("/metrics")
+        async def metrics(): return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    """
+    if not module.is_service:
+        return
+    if metrics_route(module) is None:
+        path, line = application(module)
+        yield module.problem(path, line, "there is no GET /metrics")
+        return
+    for route in module.routes:
+        if not re.search(r"(^|/)metrics/?$", route.path) or "GET" not in route.methods:
+            continue
+        if re.search(r"/api/", route.path):
+            continue
+        names = {call.last for call in route.function.calls} | route.function.names
+        answers = [each.value for each in route.function.returns]
+        if "generate_latest" in names or any("prom" in name.lower() for name in names):
+            continue
+        as_json = any(
+            v.kind == "dict" or v.text.endswith(("jsonify", "success_response"))
+            for v in answers
+        )
+        if (
+            as_json
+            or "jsonify" in names
+            and not {"Response", "PlainTextResponse"} & names
+        ):
+            yield module.problem(
+                route.file,
+                route.line,
+                "/metrics answers JSON, which Prometheus cannot read",
+            )

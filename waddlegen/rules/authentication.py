@@ -1,0 +1,392 @@
+"""Who may call: routes without a guard, guards that let everybody in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Compare, Function, PythonFile, Value
+from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route
+from waddlegen.facts.words import is_secret, is_signature, words
+from waddlegen.findings import Problem, Severity
+from waddlegen.measures import webhook_evidence
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+_SOURCES = re.compile(
+    r"config|settings|environ|getenv|secret|expected|self|app|current_app", re.I
+)
+
+
+def needs_key(route: Route) -> bool:
+    """Whether a route has to know its caller by a key, a token or a session."""
+    if route.is_open or route.is_webhook:
+        return False
+    return not route.is_exchange
+
+
+@rule("WB411", severity=Severity.CRITICAL, topic="auth", checklist="S1")
+def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
+    """A route can be called by anybody.
+
+    Modules stand in one network, and the router trusts each to ask for a key; an open route is
+    a way around it. Put `@require_api_key(role=...)` directly below the route, or check the
+    whole blueprint in `before_request`.
+
+    Bad:
+        @app.route("/api/v1/quotes", methods=["POST"])
+        async def add_quote(): ...
+    Good:
+        @app.route("/api/v1/quotes", methods=["POST"])
+        @require_api_key(role="action")
+        async def add_quote(): ...
+    """
+    for route in module.routes:
+        if not needs_key(route) or route.auth is not None or route.websocket:
+            continue
+        above = [call.name for call in route.above if AUTH.search(call.name)]
+        if above:
+            message = (
+                f"`{route.label}` is registered below `@{above[0]}`, which therefore does"
+                " not guard it; put the guard below the route"
+            )
+        else:
+            message = f"`{route.label}` can be called without a key"
+        yield module.problem(route.file, route.guard_line, message)
+
+
+@rule("WB412", severity=Severity.CRITICAL, topic="auth", checklist="S1")
+def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:
+    """A route for administrators is open to every key.
+
+    Any module's key, and any user's, may then do what only an administrator should. Ask for
+    the role.
+
+    Bad:
+        @app.route("/api/v1/admin/users")
+        @require_api_key()
+    Good:
+        @app.route("/api/v1/admin/users")
+        @require_api_key(role="admin")
+    """
+    for route in module.routes:
+        if not re.search(r"(^|/)admin(/|$)", route.path) or route.is_open:
+            continue
+        if route.auth is not None and route.admin is None:
+            yield module.problem(
+                route.file,
+                route.guard_line,
+                f"`{route.label}` asks for a key, but not for the role admin",
+            )
+
+
+@rule("WB413", severity=Severity.ERROR, topic="auth", checklist="S1")
+def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
+    """A secret or a signature is compared with `==`.
+
+    The comparison ends at the first difference, and the time it takes tells how much was
+    right. Use `hmac.compare_digest` on bytes.
+
+    Bad:
+        if api_key != Config.API_KEY:
+    Good:
+        if not hmac.compare_digest(api_key.encode(), Config.API_KEY.encode()):
+    """
+    for file, function in module.functions():
+        for compare in function.compares:
+            if _compares_secrets(compare, function):
+                yield module.problem(
+                    file,
+                    compare.line,
+                    "a secret is compared with `==`, which tells how much of it was right;"
+                    " use hmac.compare_digest on bytes",
+                    compare.column,
+                    topic=_kind_of_comparison(compare),
+                )
+
+
+def _kind_of_comparison(compare: Compare) -> str:
+    """A signature is a webhook's, anything else is a caller's key."""
+    texts = f"{compare.left.text} {compare.right.text}"
+    return "webhook" if re.search(r"signature|digest|hmac", texts, re.I) else "auth"
+
+
+def _compares_secrets(compare: Compare, function: Function) -> bool:
+    """Whether both sides are values, and one of them is a secret or a signature."""
+    sides = (compare.left, compare.right)
+    if any(
+        v.kind in {"str", "num", "none", "bool", "bytes", "list", "dict", "other"}
+        for v in sides
+    ):
+        return False
+    left, right = (_meaning(value, function) for value in sides)
+    if not (left and right):
+        return False
+    if any(_is_enumeration(value) for value in sides):
+        return False
+    joined = {*words(left), *words(right)}
+    if {"confirm", "confirmation", "repeat", "type", "kind"} & joined:
+        return False
+    signature = is_signature(left) or is_signature(right)
+    secret = is_secret(left) or is_secret(right)
+    return signature or secret
+
+
+def _meaning(value: Value, function: Function) -> str:
+    """The name a side goes by: the header it reads, the key it looks up, its own name."""
+    if value.kind in {"call", "await"}:
+        for name, _ in function.headers:
+            if value.text.endswith("headers.get") and re.search(
+                r"key|token|secret|signature", name, re.I
+            ):
+                return "signature" if "ignature" in name else "token"
+        last = value.text.rpartition(".")[2]
+        if last in {"hexdigest", "digest"}:
+            return "digest"
+        if last in {"get", "getenv", "encode", "strip", "lower"} and value.names:
+            return value.names[0].removesuffix(f".{last}") or "value"
+        return "" if last in {"len", "type", "type_of", "hash", "set"} else "value"
+    if value.kind == "subscript":
+        match = re.search(r"\[([^\]]+)\]$", value.text)
+        return match[1] if match else ""
+    if value.kind in {"name", "fstring", "concat", "format"}:
+        if value.kind == "name":
+            return value.text
+        inner = [n for n in value.names if is_secret(n) or is_signature(n)]
+        return inner[0] if inner else "value"
+    return ""
+
+
+def _is_enumeration(value: Value) -> bool:
+    """`TokenType.SECRET` is a kind, not a secret."""
+    owner, _, last = value.text.rpartition(".")
+    if value.kind != "name" or not last.isupper() or not owner:
+        return False
+    return not _SOURCES.search(owner)
+
+
+@rule("WB414", severity=Severity.CRITICAL, topic="auth", checklist="S1")
+def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
+    """A check lets the caller in when its secret is not set, or when the check fails.
+
+    One missing variable, or one error, then opens the door without anybody noticing. Refuse
+    instead: 503 when the module is not configured, 401 otherwise.
+
+    Bad:
+        if not Config.WEBHOOK_SECRET:
+            return True
+    Good:
+        if not Config.WEBHOOK_SECRET:
+            return False
+    """
+    why = {
+        "unset": "when `{}` is not set, this check lets everybody in",
+        "switch": "`{}` switches this check off",
+        "skipped": "when `{}` is not set, nothing is verified",
+        "error": "when the check fails with {}, the caller is let in",
+    }
+    for file, function in module.functions():
+        for opening in function.fails_open:
+            if opening.why == "skipped" and not _is_request_path(
+                module, file, function
+            ):
+                continue
+            if opening.why in {"unset", "switch"} and not _decides(function):
+                continue
+            topic = "webhook" if _webhookish(function) else "auth"
+            yield module.problem(
+                file, opening.line, why[opening.why].format(opening.name), topic=topic
+            )
+
+
+def _decides(function: Function) -> bool:
+    """Whether a function's answer lets somebody in: a check of a caller or a signature."""
+    name = function.qualname
+    if re.search(
+        r"config|setting|startup|setup|has_|enabled|env|refresh|fetch|load", name, re.I
+    ):
+        return bool(function.headers) or "compare_digest" in {
+            c.last for c in function.calls
+        }
+    return True
+
+
+def _is_request_path(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> bool:
+    """Whether a function runs for a request: a view, a hook, or something that verifies."""
+    if function.headers or any("request." in name for name in function.names):
+        return True
+    return bool(re.search(r"verif|webhook|signature|handle", function.name, re.I))
+
+
+def _webhookish(function: Function) -> bool:
+    """Whether a check is that of a webhook."""
+    names = f"{function.qualname} {' '.join(sorted(function.names))}"
+    return bool(
+        WEBHOOK.search(function.qualname)
+        or re.search(r"webhook|signature|eventsub", names, re.I)
+    )
+
+
+@rule("WB431", severity=Severity.CRITICAL, topic="webhook", checklist="S3")
+def webhook_not_verified(module: ModuleSource) -> Iterator[Problem]:
+    """A webhook believes whoever calls it.
+
+    Its address is public; without the platform's signature anybody can send events. Verify the
+    signature over the raw body before anything is read from it.
+
+    Bad:
+        @app.route("/webhook/twitch", methods=["POST"])
+        async def twitch():
+            event = await request.get_json()
+    Good:
+        @app.route("/webhook/twitch", methods=["POST"])
+        @webhook("twitch_eventsub", secret=...)
+        async def twitch(): ...
+    """
+    for route in module.routes:
+        if not route.is_webhook or route.is_open or not route.writes:
+            continue
+        if route.auth is not None and not re.search(r"webhook", route.path, re.I):
+            continue
+        if webhook_evidence(module, route) is None:
+            yield module.problem(
+                route.file,
+                route.guard_line,
+                f"`{route.label}` does not verify who sent it",
+            )
+
+
+@rule("WB432", severity=Severity.ERROR, topic="webhook", checklist="S3")
+def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
+    """A signature is compared as text, or made from something else than the raw body.
+
+    `hmac.compare_digest` raises TypeError on None and on text that is not ASCII, so a missing
+    or malformed header answers 500 instead of 401; a body that was parsed and written again
+    has another signature. Compare bytes, over `await request.get_data()`, with SHA-256.
+
+    Bad:
+        hmac.compare_digest(request.headers.get("X-Signature"), expected)
+    Good:
+        hmac.compare_digest((signature or "").encode(), expected.encode())
+    """
+    for file, function in module.functions():
+        for call in function.calls:
+            if call.last == "compare_digest" and len(call.args) == 2:
+                message = _breaks(call.args, function, call.guarded)
+                if message:
+                    yield module.problem(file, call.line, message, call.column)
+            elif call.name == "hmac.new" and len(call.args) > 1:
+                body = call.args[1]
+                if any(name.endswith("json.dumps") for name in body.names):
+                    yield module.problem(
+                        file,
+                        call.line,
+                        "the signature is made from a body that was written anew; sign the"
+                        " raw bytes of request.get_data()",
+                        call.column,
+                    )
+                digest = call.argument(2, "digestmod")
+                if digest and re.search(r"(^|\.)(md5|sha1)$", digest.text):
+                    if not _hub(function, file):
+                        yield module.problem(
+                            file,
+                            call.line,
+                            f"{digest.text} is too weak for a signature",
+                            call.column,
+                        )
+
+
+def _hub(function: Function, file: PythonFile) -> bool:
+    """WebSub hubs sign with SHA-1; that is theirs to change."""
+    headers = [name for f in file.functions for name, _ in f.headers]
+    return (
+        any("Hub-Signature" in name for name in headers)
+        or "hub" in function.qualname.lower()
+    )
+
+
+def _breaks(
+    args: tuple[Value, ...], function: Function, guarded: tuple[str, ...]
+) -> str:
+    """Why a comparison can raise; nothing when both sides are bytes."""
+    if {"TypeError", "Exception", "*"} & set(guarded):
+        return ""
+    for value in args:
+        if _is_header(value, function, False):
+            return "a missing header is None here, and compare_digest raises TypeError: 500"
+    if any(_is_bytes(value, function, 0) for value in args):
+        return ""
+    signs = any(call.name == "hmac.new" for call in function.calls) or re.search(
+        r"signature|webhook", function.qualname, re.I
+    )
+    if signs and any(_is_sent(value, function) for value in args):
+        return (
+            "text that is not ASCII makes compare_digest raise TypeError, so a bad signature"
+            " is a 500; compare bytes"
+        )
+    return ""
+
+
+def _is_header(value: Value, function: Function, default: bool) -> bool:
+    """Whether a value is a header without a default."""
+    if value.kind == "call" and value.text.endswith("headers.get"):
+        call = next((c for c in function.calls if c.name == value.text), None)
+        return call is not None and len(call.args) < 2
+    if value.kind == "name":
+        given = [a for a in function.assigns if a.target == value.text]
+        headers = [a for a in given if a.value.text.endswith("headers.get")]
+        if headers and len(given) == len(headers):
+            calls = [c for c in function.calls if c.target == value.text]
+            bare = bool(calls) and all(len(c.args) < 2 for c in calls)
+            return bare and not _checked(value.text, function)
+    return False
+
+
+def _checked(name: str, function: Function) -> bool:
+    """Whether a name is asked to be there before it is used."""
+    return name in function.tested
+
+
+def _is_bytes(value: Value, function: Function, depth: int) -> bool:
+    """Whether a value is bytes, as far as can be seen."""
+    if value.kind == "bytes":
+        return True
+    last = value.text.rpartition(".")[2]
+    if value.kind in {"call", "await"}:
+        return last in {
+            "encode",
+            "digest",
+            "b64decode",
+            "bytes",
+            "unhexlify",
+            "fromhex",
+            "to_bytes",
+            "read",
+            "get_data",
+            "urlsafe_b64decode",
+        }
+    if value.kind == "name" and depth < 3:
+        given = [a.value for a in function.assigns if a.target == value.text]
+        if given:
+            return all(_is_bytes(each, function, depth + 1) for each in given)
+        for parameter in function.parameters:
+            if parameter.name == value.text:
+                return parameter.annotation.startswith("bytes")
+    return False
+
+
+def _is_sent(value: Value, function: Function) -> bool:
+    """Whether a value may be what the caller sent."""
+    if value.kind == "call":
+        return "headers" in value.text or value.text.endswith(".get")
+    if value.kind != "name":
+        return value.kind in {"subscript", "fstring"}
+    last = value.text.rpartition(".")[2]
+    return not last.isupper() and not re.search(r"expected|computed|calculated", last)
+
+
+def is_guard_name(name: str) -> bool:
+    """Whether a function's name says that it checks a caller."""
+    return bool(AUTH.search(name) or CHECKS.search(name))

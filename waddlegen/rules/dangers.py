@@ -1,0 +1,311 @@
+"""Calls that hand control to whoever writes the input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.words import is_secret
+from waddlegen.findings import Problem, Severity
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+
+@rule("WB443", severity=Severity.ERROR, topic="dangerous-call", checklist=None)
+def dangerous_call(module: ModuleSource) -> Iterator[Problem]:
+    """A call runs what it is given, or believes whoever answers.
+
+    eval, exec, pickle, yaml.load, a shell, TLS without verification, a weak hash for a secret,
+    a token that is not verified. Each has a safe form.
+
+    Bad:
+        yaml.load(text)
+    Good:
+        yaml.safe_load(text)
+    """
+    for file, function, call in module.calls():
+        message = _danger(module, file, function, call)
+        if message:
+            yield module.problem(file, call.line, message, call.column)
+
+
+def _is_false(call: Call, name: str) -> bool:
+    """Whether a keyword is switched off."""
+    value = call.keywords.get(name)
+    return value is not None and value.kind == "bool" and value.text == "False"
+
+
+def _is_true(call: Call, name: str) -> bool:
+    """Whether a keyword is switched on."""
+    value = call.keywords.get(name)
+    return value is not None and value.kind == "bool" and value.text == "True"
+
+
+def _danger(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> str:
+    """What is dangerous about a call; nothing when it is safe."""
+    name, last = call.name, call.last
+    constant = bool(call.args) and call.args[0].kind in {"str", "num", "none"}
+    if name in {"eval", "exec"} and not constant:
+        return f"`{name}` runs whatever it is given; parse the value instead"
+    if name in {
+        "pickle.loads",
+        "pickle.load",
+        "cPickle.loads",
+        "dill.loads",
+        "marshal.loads",
+    }:
+        return "loading a pickle runs code of whoever wrote it; use JSON"
+    if name == "yaml.load" and not re.search(
+        r"Safe|CSafe|Base",
+        " ".join(v.text for v in (*call.args[1:], *call.keywords.values())),
+    ):
+        return "yaml.load makes any object; use yaml.safe_load"
+    if _is_true(call, "shell") and not constant:
+        return "a shell runs this text; pass a list of words without shell=True"
+    if name == "os.system" and not constant:
+        return "a shell runs this text; use subprocess.run with a list of words"
+    if _is_false(call, "verify") and last in {
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "request",
+        "Client",
+        "AsyncClient",
+    }:
+        return "TLS is not verified here"
+    if (_is_false(call, "ssl") or _is_false(call, "verify_ssl")) and (
+        "aiohttp" in name
+        or last in {"TCPConnector", "get", "post", "put", "delete", "request"}
+    ):
+        return "TLS is not verified here"
+    if name.endswith("_create_unverified_context"):
+        return "TLS is not verified here"
+    if last == "decode" and "jwt" in name:
+        texts = {v.text for v in call.keywords.values()}
+        if "verify_signature" in " ".join(texts) and re.search(r"jwt", name):
+            options = call.keywords.get("options")
+            if (
+                options is not None
+                and "verify_signature" in options.text
+                and call.keywords.get("algorithms") is None
+            ):
+                return "the token is read without its signature being verified"
+        if _is_false(call, "verify"):
+            return "the token is read without its signature being verified"
+    if name in {"hashlib.md5", "hashlib.sha1"} and not _is_false(
+        call, "usedforsecurity"
+    ):
+        words = " ".join(
+            (*(n for v in call.args for n in v.names), function.name, call.target)
+        )
+        if any(is_secret(n) for v in call.args for n in v.names) or re.search(
+            r"passw|secret|hash_(key|token)|signature", words
+        ):
+            return f"{name} is too weak for a secret; use hashlib.sha256 or a password hash"
+    if name.startswith("random.") and last in {
+        "choice",
+        "randint",
+        "choices",
+        "random",
+        "randrange",
+        "getrandbits",
+    }:
+        if is_secret(call.target) or re.search(
+            r"token|secret|password|api_key|verification_code|otp", function.name
+        ):
+            return "random is predictable; use secrets"
+    return ""
+
+
+@rule("WB442", severity=Severity.ERROR, topic="xss", checklist="S5")
+def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
+    """A page shows what somebody sent as if the program had written it.
+
+    A visitor's browser then runs it. Render a template, which escapes, or escape the value.
+
+    Bad:
+        return f"<h1>{request.args.get('name')}</h1>"
+    Good:
+        return await render_template("page.html", name=name)
+    """
+    views = {(route.file.path, route.number) for route in module.routes}
+    for file in module.python:
+        for number, function in enumerate(file.functions):
+            for call in function.calls:
+                if call.last in {"Markup", "render_template_string"} and call.args:
+                    if call.args[0].kind not in {"str"} and call.args[0].names:
+                        if not call.args[0].text.isupper():
+                            yield module.problem(
+                                file,
+                                call.line,
+                                "this text is taken for safe markup",
+                                call.column,
+                            )
+            if (file.path, number) not in views:
+                continue
+            for each in function.returns:
+                html = any(
+                    re.search(r"<(html|h\d|p|div|script|body|span)\b", s, re.I)
+                    for s in each.strings
+                )
+                if (
+                    html
+                    and each.value.kind
+                    in {"fstring", "concat", "format", "list", "call"}
+                    and each.value.names
+                ):
+                    if not any("escape" in name for name in each.value.names):
+                        names = [
+                            n
+                            for n in each.value.names
+                            if n not in {"Response", "jsonify"}
+                        ]
+                        if (
+                            names
+                            and "{}" in each.value.text
+                            or each.value.kind == "fstring"
+                        ):
+                            yield module.problem(
+                                file,
+                                each.line,
+                                f"`{names[0]}` becomes part of the page unescaped",
+                            )
+    for inside in module.files:
+        if (
+            inside.endswith((".html", ".jinja", ".j2", ".jinja2"))
+            and "templates" in inside
+        ):
+            text = module.read(inside) or ""
+            for lineno, line in enumerate(text.splitlines(), 1):
+                if re.search(r"\|\s*safe\b", line) or "autoescape false" in line:
+                    yield module.problem(inside, lineno, "this value is not escaped")
+
+
+@rule("WB445", severity=Severity.WARNING, topic="cors", checklist=None)
+def cors_for_everybody(module: ModuleSource) -> Iterator[Problem]:
+    """Any site may call the module with its visitors' credentials.
+
+    Name the sites that may.
+
+    Bad:
+        cors(app, allow_origin="*", allow_credentials=True)
+    Good:
+        cors(app, allow_origin=Config.ALLOWED_ORIGINS, allow_credentials=True)
+    """
+    for file, function, call in module.calls():
+        if call.last.lower() in {"cors", "corsmiddleware", "route_cors"}:
+            values = {name: value for name, value in call.keywords.items()}
+            star = any(
+                "origin" in name
+                and value.text in {"*"}
+                or (
+                    "origin" in name
+                    and value.kind == "list"
+                    and "*" in value.text.split(",")
+                )
+                for name, value in values.items()
+            )
+            credentials = any(
+                "credentials" in name and v.text == "True" for name, v in values.items()
+            )
+            if star and credentials:
+                yield module.problem(
+                    file,
+                    call.line,
+                    "any site may use its visitors' credentials here",
+                    call.column,
+                )
+
+
+@rule("WB446", severity=Severity.ERROR, topic="debug", checklist=None)
+def debug_in_production(module: ModuleSource) -> Iterator[Problem]:
+    """The module runs in debug mode unless somebody switches it off.
+
+    The debugger runs code of whoever reaches it, and errors show their source. Switch it on
+    where you need it, by the environment.
+
+    Bad:
+        app.run(debug=True)
+    Good:
+        app.run(debug=os.getenv("DEBUG", "false") == "true")
+    """
+    for file, function, call in module.calls():
+        if call.last in {"run", "run_task"} and _is_true(call, "debug"):
+            if call.receiver not in {"asyncio", "subprocess"}:
+                yield module.problem(
+                    file, call.line, "debug mode is always on", call.column
+                )
+    for read in module.env:
+        if (
+            re.fullmatch(r"(\w+_)?DEBUG(_MODE)?", read.name)
+            and read.default is not None
+        ):
+            if read.default.lower() in {"true", "1", "yes", "on"}:
+                yield module.problem(
+                    read.file,
+                    read.line,
+                    f"{read.name} is on unless somebody switches it off",
+                )
+
+
+@rule("WB448", severity=Severity.ERROR, topic="path", checklist=None)
+def path_from_input(module: ModuleSource) -> Iterator[Problem]:
+    """A file, or an address, is chosen by the caller.
+
+    `../../etc/passwd`, or the address of a service inside the cluster. Look the name up in what
+    the program knows.
+
+    Bad:
+        open(f"media/{request.args['file']}")
+    Good:
+        send_from_directory("media", secure_filename(name))
+    """
+    sinks = {"open", "send_file", "FileResponse", "remove", "unlink", "rmtree"}
+    for route in module.routes:
+        function = route.function
+        sent = {
+            a.target
+            for a in function.assigns
+            if re.search(
+                r"request\.(args|form|values|files)",
+                f"{a.value.text} {' '.join(a.value.names)}",
+            )
+        }
+        sent |= {
+            p.name for p in function.parameters if f"<path:{p.name}>" in route.path
+        }
+        for call in function.calls:
+            if call.last not in sinks or not call.args:
+                continue
+            names = {n.partition(".")[0] for n in call.args[0].names} | set(
+                call.args[0].names
+            )
+            direct = any(n.startswith("request.") for n in call.args[0].names)
+            safe = any(
+                "secure_filename" in n or "basename" in n for n in call.args[0].names
+            )
+            if (
+                (names & sent or direct)
+                and not safe
+                and not _cleaned(function, names & sent)
+            ):
+                yield module.problem(
+                    route.file,
+                    call.line,
+                    f"the caller chooses what `{call.name}` opens",
+                    call.column,
+                )
+
+
+def _cleaned(function: Function, names: set[str]) -> bool:
+    """Whether a name went through something that cleans it."""
+    return any(
+        a.target in names
+        and re.search(r"secure_filename|basename|safe_join", " ".join(a.value.names))
+        for a in function.assigns
+    )

@@ -1,0 +1,157 @@
+"""SQL that holds what somebody sent, and queries that cross communities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Function, PythonFile, Sql, SqlPart
+from waddlegen.findings import Problem, Severity
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+
+@rule("WB441", severity=Severity.CRITICAL, topic="sql", checklist="S4")
+def sql_from_input(module: ModuleSource) -> Iterator[Problem]:
+    """SQL is put together from something the program did not write itself.
+
+    Whoever controls the value controls the statement. Pass values as parameters; take names of
+    columns and tables from a list in the code.
+
+    Bad:
+        db.executesql(f"SELECT * FROM users WHERE name = '{name}'")
+    Good:
+        db.executesql("SELECT * FROM users WHERE name = %s", [name])
+    """
+    for file, function in module.functions():
+        for statement in function.sql:
+            for part in statement.parts:
+                if _is_dangerous(module, file, function, part):
+                    yield module.problem(
+                        file,
+                        _line(statement),
+                        f"`{part.name}` becomes part of the SQL; pass it as a parameter,"
+                        " or take names from a list in the code",
+                    )
+                    break
+
+
+def _line(statement: Sql) -> int:
+    """Where the text is put together."""
+    return statement.line
+
+
+def _is_dangerous(
+    module: ModuleSource, file: PythonFile, function: Function, part: SqlPart
+) -> bool:
+    """Whether a part may be what somebody sent; callers with constants are believed."""
+    if part.origin == "request":
+        return True
+    if part.origin not in {"parameter", "keys", "keywords"}:
+        return False
+    places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
+    if part.name not in places:
+        return False
+    position = places.index(part.name)
+    found = False
+    for other in module.python:
+        for caller in other.functions:
+            for call in caller.calls:
+                if call.last != function.name or caller is function:
+                    continue
+                found = True
+                if part.origin == "keywords":
+                    if call.double_star:
+                        return True
+                    continue
+                if call.double_star or call.star:
+                    return True
+                value = call.argument(position, part.name)
+                if value is None:
+                    continue
+                if value.kind in {"str", "num", "none", "bool"}:
+                    continue
+                if value.kind in {"list", "dict"} and not value.names:
+                    continue
+                if value.kind == "dict" and "*" not in value.text.split(","):
+                    continue
+                if value.kind == "name" and value.text.rpartition(".")[2].isupper():
+                    continue
+                return True
+    if not found and function.name.startswith("_") and part.origin == "parameter":
+        return False
+    return not found
+
+
+_TABLE = re.compile(r"\b(?:FROM|UPDATE|INTO|JOIN)\s+([a-z_][\w.]*)", re.IGNORECASE)
+_WHERE_ID = re.compile(
+    r"\bWHERE\s+(?:\w+\.)?\w*id\s*=\s*(?:%s|\$\d|\?|:\w+|\{\})", re.IGNORECASE
+)
+
+
+@rule("WB447", severity=Severity.CRITICAL, topic="isolation", checklist="S1")
+def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
+    """A row of one community can be read or changed by another.
+
+    The table has a community_id, but this statement asks for a bare id: whoever guesses an id
+    gets the row. Add the community to the condition.
+
+    Bad:
+        DELETE FROM quotes WHERE id = %s
+    Good:
+        DELETE FROM quotes WHERE id = %s AND community_id = %s
+    """
+    scoped: set[str] = set()
+    for _, function in module.functions():
+        for statement in function.sql:
+            if "community_id" in statement.text:
+                found = _TABLE.findall(statement.text)
+                if len(set(found)) == 1:
+                    scoped.add(found[0].lower())
+    reached = _reached(module)
+    for file, function in module.functions():
+        if (file.path, function.qualname) not in reached:
+            continue
+        for statement in function.sql:
+            head = statement.text.lstrip()[:6].upper()
+            if head not in {"UPDATE", "DELETE"} or "community" in statement.text:
+                continue
+            tables = {name.lower() for name in _TABLE.findall(statement.text)}
+            if (
+                len(tables) == 1
+                and tables <= scoped
+                and _WHERE_ID.search(statement.text)
+            ):
+                if _checks_owner(function, statement):
+                    continue
+                yield module.problem(
+                    file,
+                    statement.line,
+                    f"the table {tables.pop()} has a community_id, and this statement does"
+                    " not ask for it",
+                )
+
+
+def _checks_owner(function: Function, statement: Sql) -> bool:
+    """Whether the function looked at the row's community before."""
+    if any("community" in p.name for p in function.parameters):
+        return any(
+            "community" in other.text
+            for other in function.sql
+            if other is not statement
+        )
+    return any(
+        "community_id" in f"{c.left.text} {c.right.text}" for c in function.compares
+    )
+
+
+def _reached(module: ModuleSource) -> set[tuple[str, str]]:
+    """The functions that views call, with what a caller gives them."""
+    found: set[tuple[str, str]] = set()
+    for route in module.routes:
+        function = route.function
+        found.add((route.file.path, function.qualname))
+        for call in function.calls:
+            for other, number in module.code.resolve(route.file, call.name)[:3]:
+                found.add((other.path, other.functions[number].qualname))
+    return found

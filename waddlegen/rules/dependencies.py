@@ -1,0 +1,487 @@
+"""What a module needs from outside: libraries, and settings from the environment."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.texts import normal
+from waddlegen.findings import Problem, Severity
+from waddlegen.rules.rule import rule
+from waddlegen.source import EnvRead, ModuleSource
+
+# Where the name that is imported is not that of the distribution.
+DISTRIBUTIONS = {
+    "yaml": ("pyyaml", "ruamel-yaml"),
+    "jwt": ("pyjwt",),
+    "jose": ("python-jose",),
+    "dotenv": ("python-dotenv",),
+    "PIL": ("pillow",),
+    "cv2": ("opencv-python", "opencv-python-headless"),
+    "bs4": ("beautifulsoup4",),
+    "dateutil": ("python-dateutil",),
+    "grpc": ("grpcio",),
+    "grpc_tools": ("grpcio-tools",),
+    "grpc_health": ("grpcio-health-checking",),
+    "grpc_reflection": ("grpcio-reflection",),
+    "psycopg2": ("psycopg2-binary", "psycopg2"),
+    "psycopg": ("psycopg", "psycopg-binary"),
+    "google": ("google-*", "protobuf", "googleapis-common-protos"),
+    "googleapiclient": ("google-api-python-client",),
+    "google_auth_oauthlib": ("google-auth-oauthlib",),
+    "sklearn": ("scikit-learn",),
+    "Crypto": ("pycryptodome", "pycrypto"),
+    "nacl": ("pynacl",),
+    "OpenSSL": ("pyopenssl",),
+    "serial": ("pyserial",),
+    "magic": ("python-magic",),
+    "attr": ("attrs",),
+    "discord": ("discord-py", "py-cord", "nextcord"),
+    "twitchio": ("twitchio",),
+    "slack_sdk": ("slack-sdk",),
+    "slack_bolt": ("slack-bolt",),
+    "redis": ("redis", "redis-py-cluster"),
+    "aioredis": ("aioredis",),
+    "socketio": ("python-socketio",),
+    "engineio": ("python-engineio",),
+    "websocket": ("websocket-client",),
+    "flask_cors": ("flask-cors",),
+    "quart_cors": ("quart-cors",),
+    "flask_limiter": ("flask-limiter",),
+    "quart_rate_limiter": ("quart-rate-limiter",),
+    "pythonjsonlogger": ("python-json-logger",),
+    "prometheus_client": ("prometheus-client",),
+    "pydantic_settings": ("pydantic-settings",),
+    "sentence_transformers": ("sentence-transformers",),
+    "qdrant_client": ("qdrant-client",),
+    "mysqldb": ("mysqlclient",),
+    "MySQLdb": ("mysqlclient",),
+    "zmq": ("pyzmq",),
+    "git": ("gitpython",),
+    "github": ("pygithub",),
+    "telegram": ("python-telegram-bot",),
+    "multipart": ("python-multipart",),
+    "markdown": ("markdown",),
+    "Levenshtein": ("levenshtein", "python-levenshtein"),
+    "fitz": ("pymupdf",),
+    "docx": ("python-docx",),
+    "pkg_resources": ("setuptools",),
+    "setuptools": ("setuptools",),
+    "itsdangerous": ("itsdangerous", "quart", "flask"),
+    "werkzeug": ("werkzeug", "quart", "flask"),
+    "jinja2": ("jinja2", "quart", "flask"),
+    "markupsafe": ("markupsafe", "quart", "flask", "jinja2"),
+    "click": ("click", "quart", "flask", "typer"),
+    "blinker": ("blinker", "quart", "flask"),
+    "hypercorn": ("hypercorn", "quart"),
+    "starlette": ("starlette", "fastapi"),
+    "botocore": ("botocore", "boto3"),
+    "multidict": ("multidict", "aiohttp"),
+    "yarl": ("yarl", "aiohttp"),
+    "httpcore": ("httpcore", "httpx"),
+    "pydantic_core": ("pydantic-core", "pydantic"),
+    "cachetools": ("cachetools",),
+    "authlib": ("authlib",),
+    "pytz": ("pytz",),
+    "irc": ("irc",),
+    "obsws_python": ("obsws-python",),
+    "asyncio_mqtt": ("asyncio-mqtt",),
+    "mcstatus": ("mcstatus",),
+    "ddgs": ("ddgs", "duckduckgo-search"),
+    "duckduckgo_search": ("duckduckgo-search",),
+}
+_SHARED = frozenset(
+    {"flask_core", "libs", "proto", "protos", "generated", "grpc_proto"}
+)
+
+
+@rule("WB821", severity=Severity.ERROR, topic="deps", checklist="P3")
+def undeclared_dependency(module: ModuleSource) -> Iterator[Problem]:
+    """A library is imported that no requirement names.
+
+    The image builds and the module fails at its start, or works only because something else
+    happens to bring the library. Add it to requirements.txt.
+
+    Bad:
+        import httpx        # requirements.txt: quart, aiohttp
+    Good:
+        httpx>=0.27,<1      # in requirements.txt
+    """
+    listed = module.requirements
+    if listed is None:
+        if module.python:
+            yield module.problem(
+                "requirements.txt", 1, "no file says what the module requires"
+            )
+        return
+    names = {each.name for each in listed}
+    shared = _core_requirements(module) if _uses_core(module) else set()
+    local = _local(module)
+    seen: set[str] = set()
+    for file in module.python:
+        for each in file.imports:
+            top = each.module.partition(".")[0] or each.name
+            if each.level or each.optional or each.typing or top in seen:
+                continue
+            if (
+                not top
+                or top in sys.stdlib_module_names
+                or top in local
+                or top in _SHARED
+            ):
+                continue
+            seen.add(top)
+            if _declared(top, names) or _declared(top, shared):
+                continue
+            yield module.problem(
+                file,
+                each.line,
+                f"`{top}` is imported, and no requirement names it",
+                hint=f"add {DISTRIBUTIONS.get(top, (normal(top),))[0]} to requirements.txt",
+            )
+
+
+def _declared(top: str, names: set[str]) -> bool:
+    """Whether a requirement brings a library."""
+    for candidate in DISTRIBUTIONS.get(top, (normal(top),)):
+        if candidate.endswith("*"):
+            if any(name.startswith(candidate[:-1]) for name in names):
+                return True
+        elif candidate in names or normal(top) in names:
+            return True
+    return any(
+        name in {f"python-{normal(top)}", f"py{normal(top)}", f"{normal(top)}-py"}
+        for name in names
+    )
+
+
+def _uses_core(module: ModuleSource) -> bool:
+    """Whether the module imports flask_core, whose own requirements come along."""
+    return module.imports("flask_core")
+
+
+def _core_requirements(module: ModuleSource) -> set[str]:
+    """What the repository's flask_core requires."""
+    found: set[str] = set()
+    for base in (module.repository, *list(module.folder.parents)[:5]):
+        folder = base / "libs" / "flask_core"
+        if folder.is_dir():
+            for name in ("requirements.txt", "setup.py", "pyproject.toml"):
+                path = folder / name
+                if path.is_file():
+                    text = path.read_text("utf-8", "replace")
+                    found |= {
+                        normal(match)
+                        for match in re.findall(
+                            r"^\s*[\"']?([A-Za-z][\w.-]+)\s*(?:\[[^\]]*\])?\s*[><=~!]",
+                            text,
+                            re.M,
+                        )
+                    }
+            break
+    return found
+
+
+def _local(module: ModuleSource) -> set[str]:
+    """Names that are files or folders of the module or the repository."""
+    found: set[str] = {module.name}
+    for inside in module.files:
+        parts = inside.split("/")
+        if inside.endswith(".py"):
+            found.add(parts[-1].removesuffix(".py"))
+            found.update(parts[:-1])
+    for base in (module.repository, module.folder.parent, module.repository / "libs"):
+        try:
+            for path in base.iterdir():
+                found.add(path.name.removesuffix(".py"))
+        except OSError:
+            continue
+    return found
+
+
+# Servers, drivers and plugins that are started or loaded, never imported.
+_NEVER_IMPORTED = re.compile(
+    r"hypercorn|uvicorn|gunicorn|uvloop|httptools|psycopg|asyncpg|hiredis|greenlet|cryptography|"
+    r"aiosqlite|pymysql|gevent|setuptools|wheel|pip|protobuf|grpcio|typing-extensions|certifi|"
+    r"email-validator|python-multipart|pytest|black|flake8|mypy|isort|werkzeug|pytz|tzdata|"
+    r"dnspython|brotli|ujson|orjson|alembic|pydantic|types-|flask-core|quart|async-timeout"
+)
+
+
+@rule("WB822", severity=Severity.INFO, topic="deps", checklist=None, optional=True)
+def unused_dependency(module: ModuleSource) -> Iterator[Problem]:
+    """A requirement that nothing imports.
+
+    It makes the image larger and needs updates for nothing. Remove it.
+
+    Bad:
+        numpy==2.0      # never imported
+    Good:
+        only what is imported
+    """
+    used = {
+        each.module.partition(".")[0]
+        for file in module.every_python
+        for each in file.imports
+    }
+    provided = {normal(top) for top in used}
+    for top in used:
+        provided |= set(DISTRIBUTIONS.get(top, ()))
+    for each in module.requirements or ():
+        if each.name not in provided and not _NEVER_IMPORTED.match(each.name):
+            if each.bounds != "local":
+                yield module.problem(
+                    each.path, each.line, f"nothing imports {each.name}"
+                )
+
+
+_DEV = re.compile(
+    r"^(pytest|black|flake8|mypy|isort|pylint|coverage|ruff|tox|pre-commit|bandit|ipython)"
+)
+
+
+@rule("WB823", severity=Severity.WARNING, topic="deps", checklist=None)
+def unbounded_requirement(module: ModuleSource) -> Iterator[Problem]:
+    """A requirement has no bounds, or only a developer needs it.
+
+    The next build may get another version than this one. Give bounds or a hash; keep what
+    tests and linters need in requirements-dev.txt.
+
+    Bad:
+        quart
+        pytest
+    Good:
+        quart>=0.20,<0.24
+    """
+    for each in module.requirements or ():
+        if each.bounds == "local" or each.path == "pyproject.toml":
+            continue
+        if _DEV.match(each.name):
+            yield module.problem(
+                each.path,
+                each.line,
+                f"{each.name} is for developers; the image needs it not",
+            )
+        elif not each.bounds:
+            yield module.problem(each.path, each.line, f"{each.name} has no bounds")
+
+
+_ADDRESS = re.compile(
+    r"^(https?|redis|postgres(ql)?|amqp|grpc|ws|mongodb)://"
+    r"(localhost|127\.0\.0\.1|0\.0\.0\.0|[a-z][a-z0-9-]*(\.[a-z0-9-]+)*\.svc[a-z.]*|[a-z][a-z0-9-]*)(:\d+)?(/|$)"
+)
+_SERVERS = frozenset({"run", "run_task", "serve", "add_insecure_port"})
+
+
+@rule("WB831", severity=Severity.ERROR, topic="env", checklist="P5")
+def fixed_address(module: ModuleSource) -> Iterator[Problem]:
+    """An address or a port is fixed in the code.
+
+    The module then runs in one environment only. Read it from the environment; a default is
+    welcome.
+
+    Bad:
+        ROUTER_URL = "http://router:8000"
+    Good:
+        ROUTER_URL = os.getenv("ROUTER_URL", "http://router:8000")
+    """
+    for file in module.python:
+        for number, function in enumerate(file.functions):
+            defaults = _default_lines(function)
+            for literal in file.literals:
+                if literal.function != number or not _ADDRESS.match(literal.text):
+                    continue
+                if any(first <= literal.line <= last for first, last in defaults):
+                    continue
+                if _is_settings_field(file, literal.line) or _is_parameter(
+                    file, literal.text
+                ):
+                    continue
+                if re.match(r"https?://(www|schemas|example)", literal.text):
+                    continue
+                yield module.problem(
+                    file,
+                    literal.line,
+                    f"`{literal.text.split(chr(0))[0][:60]}` is fixed here; read it from the"
+                    " environment",
+                    literal.column,
+                )
+            for call in function.calls:
+                port = call.keywords.get("port")
+                if call.last in _SERVERS and port is not None and port.kind == "num":
+                    yield module.problem(
+                        file,
+                        call.line,
+                        f"the port {port.text} is fixed here",
+                        call.column,
+                    )
+
+
+def _default_lines(function: Function) -> list[tuple[int, int]]:
+    """Lines on which the environment is read, and defaults stand."""
+    found = []
+    for call in function.calls:
+        if call.last in {
+            "getenv",
+            "get",
+            "setdefault",
+            "Field",
+            "pop",
+            "env",
+            "config",
+            "get_env",
+        }:
+            found.append((call.line, call.end_line))
+    for assign in function.assigns:
+        if assign.fallback:
+            found.append((assign.line, assign.line))
+    return found
+
+
+def _is_settings_field(file: PythonFile, line: int) -> bool:
+    """Whether a line is a field of a settings class, or of a dataclass."""
+    for made in file.classes:
+        kinds = (*made.bases, *made.decorators)
+        if any(re.search(r"Settings|BaseModel|dataclass", kind) for kind in kinds):
+            if any(each.line == line for each in made.fields):
+                return True
+    return False
+
+
+def _is_parameter(file: PythonFile, text: str) -> bool:
+    """Whether a text is a default of a parameter."""
+    return any(
+        p.default is not None and p.default.text == text
+        for function in file.functions
+        for p in function.parameters
+    )
+
+
+_STANDARD = (
+    ("MODULE_NAME",),
+    ("MODULE_VERSION",),
+    ("MODULE_PORT", "PORT", "REST_PORT"),
+    (
+        "DB_HOST",
+        "DATABASE_URL",
+        "DATABASE_URI",
+        "DB_URL",
+        "DATABASE_HOST",
+        "POSTGRES_HOST",
+    ),
+    ("REDIS_HOST", "REDIS_URL"),
+    ("ROUTER_URL", "ROUTER_API_URL", "CORE_API_URL"),
+    ("ROUTER_API_KEY", "SERVICE_API_KEY"),
+    ("API_KEY_SECRET", "SECRET_KEY", "MODULE_SECRET_KEY"),
+    ("JWT_SECRET", "JWT_SECRET_KEY", "SECRET_KEY"),
+    ("LOG_LEVEL",),
+)
+
+
+@rule("WB832", severity=Severity.WARNING, topic="env", checklist=None)
+def standard_variable_missing(module: ModuleSource) -> Iterator[Problem]:
+    """Variables that every module must support are not read.
+
+    Operators set the same names for each module: MODULE_NAME, MODULE_VERSION, MODULE_PORT,
+    DB_*, REDIS_*, ROUTER_URL, ROUTER_API_KEY, API_KEY_SECRET, JWT_SECRET, LOG_LEVEL.
+
+    Bad:
+        PORT = 8005
+    Good:
+        MODULE_PORT = int(os.getenv("MODULE_PORT", "8005"))
+    """
+    if not module.is_service or module.uses_create_app:
+        return
+    names = {read.name for read in module.env}
+    missing = [known[0] for known in _STANDARD if not names & set(known)]
+    if missing:
+        first: EnvRead | None = module.env[0] if module.env else None
+        where = first.file if first else (module.entry or "config.py")
+        yield module.problem(
+            where, first.line if first else 1, f"not read: {', '.join(missing)}"
+        )
+
+
+def is_server_call(call: Call) -> bool:
+    """Whether a call starts a server."""
+    return call.last in _SERVERS
+
+
+_PROVIDED = re.compile(
+    r"^\s*-?\s*(?:name:\s*)?[\"']?([A-Z][A-Z0-9_]{2,})[\"']?\s*(?:$|[:=])", re.MULTILINE
+)
+
+
+@rule("WB833", severity=Severity.ERROR, topic="env", checklist="P5")
+def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
+    """The manifests do not give a variable that the code cannot do without.
+
+    The module then fails at its start, or runs on the default that was meant for a developer's
+    machine. Give it in the manifest, secrets by secretKeyRef.
+
+    Bad:
+        DATABASE_URL = os.environ["DATABASE_URL"]     # in no manifest
+    Good:
+        - name: DATABASE_URL
+          valueFrom: {secretKeyRef: {name: db, key: url}}
+    """
+    if module.uses_create_app:
+        return
+    texts = _own_manifests(module)
+    if not texts or any(_takes_unknown(text, texts) for text in texts):
+        return
+    provided = {name for text in texts for name in _PROVIDED.findall(text)}
+    seen: set[str] = set()
+    for read in module.env:
+        needed = read.default is None or re.search(
+            r"localhost|127\.0\.0\.1", read.default or ""
+        )
+        if (
+            read.kind == "name"
+            or not needed
+            or read.name in provided
+            or read.name in seen
+        ):
+            continue
+        if read.default is None and read.kind not in {"required"}:
+            continue
+        seen.add(read.name)
+        yield module.problem(
+            read.file, read.line, f"no manifest of the module provides {read.name}"
+        )
+
+
+def _own_manifests(module: ModuleSource) -> list[str]:
+    """The texts of the manifests that are about this module."""
+    own = [
+        module.read(inside) or ""
+        for inside in module.files
+        if re.search(r"(k8s|kubernetes|manifests)/.*\.ya?ml$", inside)
+    ]
+    if any("kind: Deployment" in text for text in own):
+        return own
+    found = []
+    for path, text in module.repository_manifests:
+        stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-")
+        if stem in module.deploy_names or any(
+            part in module.deploy_names for part in path.split("/")[:-1]
+        ):
+            found.append(text)
+    return found if any("kind: Deployment" in text for text in found) else []
+
+
+def _takes_unknown(text: str, texts: list[str]) -> bool:
+    """Whether a manifest takes variables from something that is not among them."""
+    for kind, name in re.findall(
+        r"(configMapRef|secretRef):\s*\n?\s*\{?\s*name:\s*[\"']?([\w.-]+)", text
+    ):
+        wanted = "ConfigMap" if kind == "configMapRef" else "Secret"
+        if not any(
+            re.search(rf"kind:\s*{wanted}\b", other)
+            and re.search(rf"name:\s*{re.escape(name)}\b", other)
+            for other in texts
+        ):
+            return True
+    return False

@@ -1,0 +1,379 @@
+"""What happens when something goes wrong: views, handlers, timeouts, and what is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Call, Function, Handler, PythonFile
+from waddlegen.facts.routes import Route
+from waddlegen.findings import Problem, Severity
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+_GUARDS = re.compile(
+    r"endpoint|handle_error|error_handler|safe|catch|guard_errors|api_view", re.I
+)
+_CLEANUP = re.compile(
+    r"close|stop|shutdown|cleanup|clean_up|teardown|disconnect|__exit__|__aexit__|__del__|"
+    r"cancel|release|dispose|aclose",
+    re.I,
+)
+
+
+@rule("WB211", severity=Severity.ERROR, topic="exception", checklist="CQ4")
+def unguarded_view(module: ModuleSource) -> Iterator[Problem]:
+    """A view lets an error through, and nothing turns it into an answer.
+
+    The caller gets an HTML page with 500 where it expects the error envelope. Put
+    `@async_endpoint` on the view, or register `@app.errorhandler(Exception)` once.
+
+    Bad:
+        @app.route("/api/v1/quotes")
+        async def quotes():
+            return await service.quotes()
+    Good:
+        @app.errorhandler(Exception)
+        async def failed(error): return error_response("internal error", 500)
+    """
+    if module.uses_create_app or _handles_everything(module):
+        return
+    for route in module.routes:
+        function = route.function
+        guarded = any(
+            _GUARDS.search(call.name) for call in (*route.decorators, *route.above)
+        )
+        if guarded or route.websocket or not _can_fail(function):
+            continue
+        if any(handler.broad for handler in function.handlers):
+            continue
+        yield module.problem(
+            route.file,
+            route.guard_line,
+            f"an error in `{function.name}` is answered by an HTML page; guard the view",
+        )
+
+
+def _handles_everything(module: ModuleSource) -> bool:
+    """Whether the application has a handler for every exception, or for 500."""
+    for _, function in module.functions():
+        for call in function.decorators:
+            if call.last in {"errorhandler", "app_errorhandler"} and call.args:
+                if call.args[0].text in {
+                    "Exception",
+                    "500",
+                    "InternalServerError",
+                    "HTTPException",
+                }:
+                    return True
+        for call in function.calls:
+            if call.last in {
+                "register_error_handler",
+                "register_error_handlers",
+                "install_error_handlers",
+                "setup_error_handlers",
+            }:
+                return True
+    return False
+
+
+def _can_fail(function: Function) -> bool:
+    """Whether a view does something that can go wrong: it waits, or reads the body."""
+    harmless = {
+        "jsonify",
+        "success_response",
+        "error_response",
+        "isoformat",
+        "utcnow",
+        "now",
+        "time",
+        "len",
+        "str",
+        "int",
+        "dict",
+        "list",
+        "get",
+        "Response",
+        "round",
+        "timezone",
+        "append",
+        "items",
+        "keys",
+        "values",
+        "make_response",
+        "strftime",
+    }
+    return any(call.awaited or call.last not in harmless for call in function.calls)
+
+
+@rule("WB212", severity=Severity.WARNING, topic="exception", checklist="CQ4")
+def swallowed_exception(module: ModuleSource) -> Iterator[Problem]:
+    """An error is caught and nothing is done about it.
+
+    Nobody learns that something failed, and the caller takes an empty answer for the truth.
+    Catch what you expect, log the rest, and answer 503 when a dependency is down.
+
+    Bad:
+        except Exception:
+            pass
+    Good:
+        except aiohttp.ClientError:
+            logger.warning("the router does not answer", exc_info=True)
+    """
+    for file, function in module.functions():
+        if _CLEANUP.search(function.name):
+            continue
+        for handler in function.handlers:
+            message = _swallows(handler)
+            if message:
+                yield module.problem(file, handler.line, message)
+
+
+def _swallows(handler: Handler) -> str:
+    """What a clause hides; nothing when it does its work."""
+    bare = not handler.types
+    if bare and not handler.raises:
+        return "`except:` catches even a request to stop; name the exceptions"
+    if not handler.broad:
+        return ""
+    if handler.does == "pass":
+        return "every error is swallowed here without a word"
+    if handler.does == "return" and not handler.logs and not handler.raises:
+        value = handler.returns
+        empty = value is None or (
+            value.kind in {"none", "bool"}
+            or (
+                value.kind in {"list", "dict", "str"}
+                and not value.text
+                and not value.names
+            )
+            or (value.kind == "num" and value.text == "0")
+        )
+        used = handler.name and value is not None and handler.name in value.names
+        if empty and not used and not handler.body_calls:
+            return "every error becomes an empty answer here, and nobody learns of it"
+    return ""
+
+
+_HTTP_VERBS = frozenset("get post put patch delete head options request".split())
+
+
+@rule("WB213", severity=Severity.ERROR, topic="timeout", checklist="CQ4")
+def call_without_timeout(module: ModuleSource) -> Iterator[Problem]:
+    """A call to another service waits as long as that service likes.
+
+    One slow service then holds the workers of every service that calls it. Give the session, or
+    the call, a timeout.
+
+    Bad:
+        async with aiohttp.ClientSession() as session:
+    Good:
+        timeout = aiohttp.ClientTimeout(total=10)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+    """
+    for file in module.python:
+        requests = _library(file, "requests")
+        aiohttp = _library(file, "aiohttp")
+        httpx = _library(file, "httpx")
+        urllib = _library(file, "urllib.request")
+        timed = _timed_sessions(file)
+        for function in file.functions:
+            for call in function.calls:
+                message = ""
+                head = call.name.partition(".")[0]
+                if requests and (head in requests or call.name in requests):
+                    message = _requests(call)
+                elif (
+                    aiohttp
+                    and call.last == "ClientSession"
+                    and (head in aiohttp or call.name in aiohttp)
+                ):
+                    message = _session(call, file, timed)
+                elif httpx and (head in httpx or call.name in httpx):
+                    message = _httpx(call)
+                elif call.last == "urlopen" and (urllib or head == "urllib"):
+                    if len(call.args) < 3 and not _bounded(call):
+                        message = "urlopen waits for ever; pass timeout="
+                elif (
+                    requests
+                    and call.last in _HTTP_VERBS
+                    and _requests_session(call, file)
+                ):
+                    message = _requests(call)
+                if message:
+                    yield module.problem(file, call.line, message, call.column)
+
+
+def _library(file: PythonFile, name: str) -> set[str]:
+    """The names under which a file knows a library, or parts of it."""
+    return {
+        each.alias
+        for each in file.imports
+        if each.module == name and (each.name or "." not in each.alias or True)
+    }
+
+
+def _bounded(call: Call) -> bool:
+    """Whether a call has a timeout, its own or that of a context around it."""
+    given = call.keywords.get("timeout")
+    if given is not None:
+        return given.kind != "none"
+    return call.double_star or any(
+        guard in {"with:asyncio.timeout", "with:async_timeout.timeout", "with:timeout"}
+        for guard in call.guarded
+    )
+
+
+def _requests(call: Call) -> str:
+    """A call of requests, or of a session of it."""
+    if call.last not in _HTTP_VERBS or _bounded(call):
+        return ""
+    return "requests waits for ever without a timeout; pass timeout="
+
+
+def _requests_session(call: Call, file: PythonFile) -> bool:
+    """Whether the receiver is a session of requests."""
+    return any(
+        other.name in {"requests.Session", "requests.session"}
+        and other.target == call.receiver
+        for other in file.calls
+    )
+
+
+def _httpx(call: Call) -> str:
+    """httpx has a default of five seconds, which can be switched off."""
+    given = call.keywords.get("timeout")
+    if given is not None and given.kind == "none":
+        return "timeout=None switches httpx's timeout off"
+    return ""
+
+
+def _timed_sessions(file: PythonFile) -> set[str]:
+    """Names of sessions all of whose calls have a timeout of their own."""
+    calls: dict[str, list[bool]] = {}
+    for call in file.calls:
+        if call.last in _HTTP_VERBS | {"ws_connect"} and call.receiver:
+            calls.setdefault(call.receiver, []).append(_bounded(call))
+    return {name for name, bounded in calls.items() if all(bounded)}
+
+
+def _session(call: Call, file: PythonFile, timed: set[str]) -> str:
+    """A session of aiohttp: its own timeout, or one on each of its calls."""
+    if _bounded(call) or call.star:
+        return ""
+    if call.target in timed:
+        return ""
+    return "this session has no timeout of its own; pass timeout=aiohttp.ClientTimeout(...)"
+
+
+@rule("WB214", severity=Severity.WARNING, topic="exception", checklist="CQ4")
+def internal_detail_told(module: ModuleSource) -> Iterator[Problem]:
+    """The answer to an internal error tells what went wrong inside.
+
+    The text of an exception names tables, hosts and files. Log it, and answer with the error
+    envelope and its correlation id.
+
+    Bad:
+        except Exception as error:
+            return jsonify({"error": str(error)}), 500
+    Good:
+        except Exception:
+            logger.exception("quotes could not be read")
+            return error_response("internal error", 500)
+    """
+    views = {(route.file.path, route.number) for route in module.routes}
+    for file in module.python:
+        for number, function in enumerate(file.functions):
+            is_view = (file.path, number) in views or any(
+                call.last in {"errorhandler", "app_errorhandler"}
+                for call in function.decorators
+            )
+            if not is_view:
+                continue
+            for each in function.returns:
+                if _tells(
+                    each.handler, each.value.names, each.value.statuses, function
+                ):
+                    yield module.problem(
+                        file,
+                        each.line,
+                        "the caller is told the text of the exception; log it and answer"
+                        " without it",
+                    )
+
+
+def _tells(
+    handler: Handler | None,
+    names: tuple[str, ...],
+    statuses: tuple[int, ...],
+    function: Function,
+) -> bool:
+    """Whether an answer holds an exception's text and is no refusal of the caller's input."""
+    errors = any(
+        call.last in {"errorhandler", "app_errorhandler"}
+        for call in function.decorators
+    )
+    if errors and not handler:
+        caught = [call.args[0].text for call in function.decorators if call.args]
+        own = {p.name for p in function.parameters}
+        told = bool(own & set(names)) and any(
+            text in {"500", "Exception", "InternalServerError"} for text in caught
+        )
+        return told or "traceback.format_exc" in names
+    if handler is None:
+        return False
+    if "traceback.format_exc" in names:
+        return True
+    if not handler.name or handler.name not in names:
+        return False
+    if any(400 <= status < 500 for status in statuses):
+        return False
+    if any(status >= 500 for status in statuses):
+        return True
+    return handler.broad and not statuses
+
+
+@rule("WB215", severity=Severity.WARNING, topic="exception", checklist="CQ4")
+def html_for_unknown_paths(module: ModuleSource) -> Iterator[Problem]:
+    """Unknown paths and wrong methods are answered by HTML pages.
+
+    Callers read JSON. Register handlers for 404, 405 and 500 that answer with the error
+    envelope.
+
+    Bad:
+        app = Quart(__name__)
+    Good:
+        @app.errorhandler(404)
+        async def unknown(error): return error_response("not found", 404)
+    """
+    if module.uses_create_app or not module.routes:
+        return
+    caught: set[str] = set()
+    for _, function in module.functions():
+        for call in (*function.decorators, *function.calls):
+            if call.last in {
+                "errorhandler",
+                "app_errorhandler",
+                "register_error_handler",
+            }:
+                caught |= {value.text for value in call.args[:1]}
+            if re.search(r"(install|register|setup|add)_.*error", call.last):
+                return
+    if caught & {"HTTPException", "Exception", "404", "405", "NotFound"}:
+        return
+    for file, function, call in module.calls():
+        if call.last in {"Quart", "Flask"} or (
+            call.target == "app" and "Quart" in call.last
+        ):
+            yield module.problem(
+                file, call.line, "unknown paths and wrong methods are answered in HTML"
+            )
+            return
+
+
+def is_view(module: ModuleSource, file: PythonFile, number: int) -> Route | None:
+    """The route of a function, if it is a view."""
+    for route in module.routes:
+        if route.file is file and route.number == number:
+            return route
+    return None

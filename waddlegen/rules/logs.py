@@ -1,0 +1,353 @@
+"""What is logged, in which form, and what must never be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Call, Function, PythonFile, Value
+from waddlegen.facts.words import is_secret, words
+from waddlegen.findings import Problem, Severity
+from waddlegen.measures import (
+    audits,
+    is_log_call,
+    rotation,
+    sets_up_aaa,
+    structured_share,
+)
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+
+def _entry(module: ModuleSource) -> tuple[str, int]:
+    """Where a problem of the whole module is shown: at its application."""
+    if module.entry is None:
+        return "main.py", 1
+    for call in module.entry.calls:
+        if call.last in {"Quart", "Flask", "create_app"}:
+            return module.entry.path, call.line
+    return module.entry.path, 1
+
+
+@rule("WB601", severity=Severity.ERROR, topic="log", checklist="L1")
+def no_aaa_logging(module: ModuleSource) -> Iterator[Problem]:
+    """The module never sets up AAA logging.
+
+    Who logged in, who was refused and who changed what cannot be told afterwards. Call
+    `setup_aaa_logging(name, version)` once, where the application is made.
+
+    Bad:
+        logging.basicConfig(level=logging.INFO)
+    Good:
+        logger = setup_aaa_logging(Config.MODULE_NAME, Config.MODULE_VERSION)
+    """
+    if module.is_service and sets_up_aaa(module) is None:
+        path, line = _entry(module)
+        yield module.problem(path, line, "AAA logging is never set up")
+
+
+@rule("WB602", severity=Severity.ERROR, topic="log", checklist="L1")
+def change_without_audit(module: ModuleSource) -> Iterator[Problem]:
+    """Routes that change something write no AUDIT event.
+
+    Nobody can tell afterwards who changed what. Write one for each change, with community,
+    user, action and result; `@audited("action")` does it.
+
+    Bad:
+        await service.delete(quote_id)
+        return success_response({})
+    Good:
+        await service.delete(quote_id)
+        logger.audit(action="delete_quote", user=user, community=community, result="success")
+    """
+    writes = [
+        route
+        for route in module.routes
+        if route.writes and not (route.is_open or route.is_exchange or route.is_webhook)
+    ]
+    silent = [route for route in writes if audits(module, route) is None]
+    if silent and len(silent) < len(writes):
+        for route in silent:
+            yield module.problem(
+                route.file, route.guard_line, f"`{route.label}` writes no AUDIT event"
+            )
+    elif silent:
+        route = silent[0]
+        more = f", nor do {len(silent) - 1} more routes" if len(silent) > 1 else ""
+        yield module.problem(
+            route.file,
+            route.guard_line,
+            f"`{route.label}` writes no AUDIT event{more}",
+        )
+
+
+_ROTATES = re.compile(r"FileHandler$")
+
+
+@rule("WB608", severity=Severity.WARNING, topic="log", checklist="L4")
+def log_without_rotation(module: ModuleSource) -> Iterator[Problem]:
+    """The log file grows until the disk is full, or there is none.
+
+    Use a RotatingFileHandler of 10 MB and five backups; setup_aaa_logging brings one.
+
+    Bad:
+        logging.FileHandler("/var/log/waddlebotlog/quotes.log")
+    Good:
+        RotatingFileHandler(path, maxBytes=10_000_000, backupCount=5)
+    """
+    for file, _, call in module.calls():
+        if call.last == "FileHandler":
+            yield module.problem(
+                file, call.line, "this file grows for ever", call.column
+            )
+            return
+    if module.is_service and rotation(module) is None:
+        path, line = _entry(module)
+        yield module.problem(path, line, "no log file is rotated")
+
+
+@rule("WB605", severity=Severity.WARNING, topic="log", checklist="L3")
+def unstructured_log(module: ModuleSource) -> Iterator[Problem]:
+    """Log lines have no fields, or need fields that most records do not have.
+
+    `[timestamp] LEVEL module:version EVENT community=… user=… action=… result=…` can be
+    searched; a sentence cannot. A bare `%(community)s` fails for every record without one: give
+    it a default.
+
+    Bad:
+        logging.basicConfig(format="%(asctime)s %(message)s")
+    Good:
+        logger = setup_aaa_logging(Config.MODULE_NAME, Config.MODULE_VERSION)
+    """
+    for file in module.python:
+        for function in file.functions:
+            for call in function.calls:
+                texts = [v.text for v in (*call.args, *call.keywords.values())]
+                fields = call.last in {"Formatter", "basicConfig"} and any(
+                    "%(community)s" in text for text in texts
+                )
+                if fields and "defaults" not in call.keywords and not _filters(module):
+                    yield module.problem(
+                        file,
+                        call.line,
+                        "a record without `community` breaks this format; pass defaults=",
+                        call.column,
+                    )
+    if module.is_service and sets_up_aaa(module) is None:
+        share, _ = structured_share(module)
+        if not share:
+            path, line = _entry(module)
+            yield module.problem(path, line, "no log line has fields")
+
+
+def _filters(module: ModuleSource) -> bool:
+    """Whether a filter supplies fields that a record lacks."""
+    return any(
+        call.last == "addFilter" or call.last == "setLogRecordFactory"
+        for _, _, call in module.calls()
+    )
+
+
+@rule("WB606", severity=Severity.WARNING, topic="log", checklist="L3")
+def log_past_the_handler(module: ModuleSource) -> Iterator[Problem]:
+    """Much of what is logged never reaches the structured handler.
+
+    setup_aaa_logging configures its own logger; `logging.getLogger(__name__)` in other files
+    goes elsewhere, without fields and without rotation. Use one logger.
+
+    Bad:
+        logger = logging.getLogger(__name__)
+    Good:
+        from flask_core.logging import get_logger
+    """
+    share, _ = structured_share(module)
+    if share is None or share >= 0.75 or sets_up_aaa(module) is None:
+        return
+    for file in module.python:
+        for call in file.calls:
+            if call.name == "logging.getLogger" and call.target:
+                yield module.problem(
+                    file,
+                    call.line,
+                    f"only {share:.0%} of the log calls reach the structured handler;"
+                    " this logger does not",
+                    call.column,
+                )
+                return
+
+
+@rule("WB609", severity=Severity.WARNING, topic="log", checklist="M2")
+def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
+    """The log level cannot be set from outside, or text is printed past the log.
+
+    Read LOG_LEVEL from the environment; write through the logger.
+
+    Bad:
+        print("started")
+    Good:
+        logger.info("started")
+    """
+    for file, function, call in module.calls():
+        if call.name == "print" and function.name != "<main>" and not _is_script(file):
+            yield module.problem(
+                file, call.line, "this goes past the log; use the logger", call.column
+            )
+    if not module.is_service:
+        return
+    known = any(read.name.endswith("LOG_LEVEL") for read in module.env)
+    core = any(
+        call.args and call.args[0].text == "LOG_LEVEL"
+        for file in module.core[1]
+        for call in file.calls
+        if call.last == "getenv"
+    )
+    setup = sets_up_aaa(module)
+    if not known and not module.uses_create_app and not (setup and core):
+        path, line = _entry(module)
+        yield module.problem(path, line, "LOG_LEVEL is never read")
+
+
+def _is_script(file: PythonFile) -> bool:
+    """Whether a file is a tool for the command line."""
+    return (
+        file.path.startswith(("scripts/", "bin/", "tools/", "benchmarks/"))
+        or (file.main_guard and file.name not in {"app.py", "main.py"})
+        or file.name in {"setup.py", "manage.py", "cli.py", "seed.py"}
+    )
+
+
+@rule("WB610", severity=Severity.INFO, topic="log", optional=True)
+def eager_log_format(module: ModuleSource) -> Iterator[Problem]:
+    """A log message is put together even when nobody logs it.
+
+    Pass the values as arguments and the logger formats them when they are needed.
+
+    Bad:
+        logger.debug(f"user {user}")
+    Good:
+        logger.debug("user %s", user)
+    """
+    for file, _, call in module.calls():
+        if is_log_call(call.name, call.last) and call.args:
+            if call.args[0].kind == "fstring":
+                yield module.problem(
+                    file,
+                    call.line,
+                    "this text is made even when nobody logs it",
+                    call.column,
+                )
+
+
+_MASKS = re.compile(
+    r"mask|redact|hash|len$|bool$|sanitiz|obfusc|hide|fingerprint|type$|isinstance|truncate|"
+    r"safe|shorten|scrub|count",
+    re.I,
+)
+
+
+@rule("WB611", severity=Severity.ERROR, topic="log", checklist="L2")
+def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
+    """A secret, or everything that may hold one, is written into the log.
+
+    Logs are copied, kept and read by many. Leave the value out, or log that it is there.
+
+    Bad:
+        logger.info(f"using token {token}")
+    Good:
+        logger.info("using a token of %d characters", len(token))
+    """
+    for file, function, call in module.calls():
+        if not is_log_call(call.name, call.last) and call.name != "print":
+            continue
+        name = _told(function, call)
+        if name:
+            yield module.problem(
+                file, call.line, f"`{name}` is written into the log", call.column
+            )
+
+
+def _told(function: Function, call: Call) -> str:
+    """The secret among what is logged."""
+    for value in (*call.args, *call.keywords.values()):
+        if value.kind in {"str", "num", "none", "bool"}:
+            continue
+        if value.kind == "call" and _MASKS.search(value.text):
+            continue
+        masked = [n for n in value.names if _MASKS.search(n.rpartition(".")[2])]
+        for name in value.names:
+            if name in masked:
+                continue
+            if _holds_secret(name, function, value) and not masked:
+                return name
+    for name, value in call.keywords.items():
+        if value.kind == "name" and is_secret(name) and name not in {"user"}:
+            return name
+    return ""
+
+
+def _holds_secret(name: str, function: Function, value: Value) -> bool:
+    """Whether a name is a secret, or a whole that holds some."""
+    last = name.rpartition(".")[2]
+    if is_secret(last) and not last.endswith(("_present", "_set", "Error")):
+        exists = value.kind == "other" and value.text in {"Compare", "UnaryOp"}
+        if last[:1].isupper() and not last.isupper():
+            return False
+        return not exists
+    if name in {"request.headers", "os.environ", "Config.__dict__"}:
+        return value.kind != "call" or value.text in {"dict", "str", "vars", "repr"}
+    if last == "headers" and ("request" in name or _are_ours(name, function)):
+        return True
+    return name == "headers" and _are_ours(name, function)
+
+
+def _are_ours(name: str, function: Function) -> bool:
+    """Whether headers hold a credential or are those of the request."""
+    for assign in function.assigns:
+        if assign.target == name:
+            text = f"{assign.value.text} {' '.join(assign.value.names)}"
+            if re.search(r"Authorization|Api-?Key|request\.headers|token", text, re.I):
+                return True
+    return False
+
+
+@rule("WB612", severity=Severity.WARNING, topic="log", checklist="CQ4")
+def error_without_traceback(module: ModuleSource) -> Iterator[Problem]:
+    """An internal error is logged without its traceback.
+
+    The line says that something failed, not where. Use `logger.exception(...)`.
+
+    Bad:
+        except Exception as error:
+            logger.error(f"failed: {error}")
+            return error_response("internal error", 500)
+    Good:
+        except Exception:
+            logger.exception("quotes could not be read")
+    """
+    aaa = {
+        (file.path, call.target)
+        for file in module.python
+        for call in file.calls
+        if call.last in {"setup_aaa_logging", "AAALogger"}
+    }
+    for route in module.routes:
+        for call in route.function.calls:
+            handler = call.handler
+            if call.last != "error" or handler is None or not handler.broad:
+                continue
+            if not is_log_call(call.name, call.last) or "exc_info" in call.keywords:
+                continue
+            if (route.file.path, call.receiver) in aaa:
+                continue
+            if handler.returns and any(s >= 500 for s in handler.returns.statuses):
+                yield module.problem(
+                    route.file,
+                    call.line,
+                    "the traceback is lost; use logger.exception",
+                    call.column,
+                )
+
+
+def event_words(name: str) -> list[str]:
+    """The words of a name, for messages."""
+    return words(name)

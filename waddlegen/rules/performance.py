@@ -1,0 +1,548 @@
+"""What makes a module slow or forgetful: blocking calls, repeated queries, state, tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Call, Function, Loop, PythonFile
+from waddlegen.findings import Problem, Severity
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+_BLOCKING = {
+    "time.sleep": "use `await asyncio.sleep`",
+    "urllib.request.urlopen": "use an asynchronous client",
+    "subprocess.run": "use asyncio.create_subprocess_exec",
+    "subprocess.call": "use asyncio.create_subprocess_exec",
+    "subprocess.check_output": "use asyncio.create_subprocess_exec",
+    "subprocess.check_call": "use asyncio.create_subprocess_exec",
+    "subprocess.getoutput": "use asyncio.create_subprocess_exec",
+    "os.system": "use asyncio.create_subprocess_exec",
+    "psycopg2.connect": "use an asynchronous driver, or asyncio.to_thread",
+    "sqlite3.connect": "use an asynchronous driver, or asyncio.to_thread",
+    "pymysql.connect": "use an asynchronous driver, or asyncio.to_thread",
+    "smtplib.SMTP": "use asyncio.to_thread",
+    "smtplib.SMTP_SSL": "use asyncio.to_thread",
+    "socket.create_connection": "use asyncio.open_connection",
+    "socket.gethostbyname": "use loop.getaddrinfo",
+    "input": "a service has no terminal",
+}
+_REQUESTS = frozenset("get post put patch delete head options request".split())
+
+
+@rule("WB551", severity=Severity.ERROR, topic="blocking", checklist=None)
+def blocking_call_in_async(module: ModuleSource) -> Iterator[Problem]:
+    """A call that waits stands in an async function.
+
+    While it waits, the whole process does: every other request of that worker stands still.
+    Use an asynchronous client, or run it with `await asyncio.to_thread(...)`.
+
+    Bad:
+        async def user(user_id):
+            return db.executesql("SELECT name FROM users WHERE id = %s", [user_id])
+    Good:
+        async def user(user_id):
+            return await asyncio.to_thread(db.executesql, "SELECT ...", [user_id])
+    """
+    for file in module.python:
+        dals = _dals(module, file)
+        for function in file.functions:
+            if not function.is_async:
+                continue
+            for call in function.calls:
+                why = _blocks(module, file, call, dals)
+                if why:
+                    yield module.problem(file, call.line, why, call.column)
+
+
+def _dals(module: ModuleSource, file: PythonFile) -> set[str]:
+    """The names of a file that hold a PyDAL database."""
+    found = {c.target for c in file.calls if c.last in {"DAL"} and c.target}
+    return found
+
+
+def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) -> str:
+    """Why a call blocks the event loop; nothing when it does not."""
+    if call.awaited and not call.bare and not call.target:
+        return ""
+    if call.awaited:
+        return ""
+    name = call.name
+    origin = (
+        module.code.origin(file, name)
+        if "." not in name or name not in _BLOCKING
+        else name
+    )
+    for known in (name, origin):
+        if known in _BLOCKING:
+            return f"`{name}` blocks every other request while it waits; {_BLOCKING[known]}"
+    head = name.partition(".")[0]
+    if call.last in _REQUESTS and _is_library(file, head, "requests"):
+        return (
+            f"`{name}` blocks every other request while it waits; use aiohttp or httpx"
+        )
+    if call.last in {"executesql", "executesql_sync"}:
+        return (
+            f"`{name}` blocks every other request until the database answers; run it with"
+            " `await asyncio.to_thread(...)`"
+        )
+    if _pydal_chain(call, dals):
+        return (
+            "this PyDAL query blocks every other request until the database answers; run it"
+            " with `await asyncio.to_thread(...)`"
+        )
+    if call.last in {"commit", "rollback"} and call.receiver in dals:
+        return f"`{name}` blocks until the database answers; run it in a thread"
+    if name in {"boto3.client", "boto3.resource"}:
+        return ""
+    return ""
+
+
+def _pydal_chain(call: Call, dals: set[str]) -> bool:
+    """`db(query).select()` and its like."""
+    if call.last not in {
+        "select",
+        "update",
+        "delete",
+        "count",
+        "isempty",
+        "validate_and_update",
+    }:
+        return False
+    receiver = call.receiver
+    if not receiver.endswith("()"):
+        return False
+    base = receiver.removesuffix("()")
+    last = base.rpartition(".")[2]
+    return base in dals or last in {"db", "dal", "_db"}
+
+
+def _is_library(file: PythonFile, head: str, library: str) -> bool:
+    """Whether a name is a library, or a session of it."""
+    for each in file.imports:
+        if each.module == library and each.alias == head:
+            return True
+    return any(
+        call.target in {head, f"self.{head}"}
+        and call.name in {f"{library}.Session", f"{library}.session"}
+        for call in file.calls
+    )
+
+
+_QUERIES = frozenset(
+    "executesql execute fetch fetchrow fetchval fetch_one fetch_all fetch_val execute_query "
+    "scalar scalars scalar_one".split()
+)
+_STORES = re.compile(
+    r"(^|\.|_)(db|dal|database|conn|connection|cursor|cur|session|pool|tx|repo\w*)$"
+)
+
+
+@rule("WB552", severity=Severity.WARNING, topic="n-plus-one", checklist=None)
+def query_in_loop(module: ModuleSource) -> Iterator[Problem]:
+    """A query runs once for every item of a loop.
+
+    A hundred rows are a hundred and one round trips. Ask once, with a join or with
+    `WHERE id = ANY(...)`, and put the rows together afterwards.
+
+    Bad:
+        for user in users:
+            rows = await db.fetch("SELECT * FROM reputation WHERE user_id = $1", user.id)
+    Good:
+        rows = await db.fetch("SELECT * FROM reputation WHERE user_id = ANY($1)", ids)
+    """
+    for file in module.python:
+        for function in file.functions:
+            seen: set[int] = set()
+            for call in function.calls:
+                loop = call.loop
+                if (
+                    loop is None
+                    or not _goes_over_data(loop, function)
+                    or loop.line in seen
+                ):
+                    continue
+                if _is_query(call) or _queries_below(module, file, function, call):
+                    seen.add(loop.line)
+                    yield module.problem(
+                        file,
+                        call.line,
+                        f"`{call.name}` runs once for every item of the loop in line"
+                        f" {loop.line}; ask once for all of them",
+                        call.column,
+                    )
+
+
+def _goes_over_data(loop: Loop, function: Function) -> bool:
+    """Whether a loop goes over rows or input, not over a few constants or attempts."""
+    if loop.kind == "while":
+        return False
+    over = loop.over
+    if over.kind in {"list", "dict", "str"} and not over.names:
+        return False
+    if over.kind == "list":
+        return False
+    if over.kind == "call" and over.text in {"range", "count"}:
+        return False
+    last = over.text.rpartition(".")[2]
+    if last.lstrip("_").isupper():
+        return False
+    base = re.sub(r"\.(items|values|keys)$", "", over.text)
+    made = [a.value for a in function.assigns if a.target == base]
+    if any(n.lstrip("_").isupper() for v in made for n in v.names):
+        return False
+    if over.kind == "name" and "." not in over.text:
+        given = [a.value for a in function.assigns if a.target == over.text]
+        if given and all(v.kind in {"list", "str"} and not v.names for v in given):
+            return bool(given) and not any(v.text for v in given)
+    return not re.search(
+        r"attempt|retr|migrat|statement|table|batch|chunk|page", over.text, re.I
+    )
+
+
+def _is_query(call: Call) -> bool:
+    """Whether a call asks a database."""
+    if call.last in _QUERIES:
+        if call.last in {
+            "executesql",
+            "fetchrow",
+            "fetchval",
+            "fetch_one",
+            "fetch_all",
+        }:
+            return True
+        return bool(_STORES.search(call.receiver))
+    if call.last in {
+        "query",
+        "get",
+        "select",
+        "first",
+        "create",
+        "insert",
+        "update",
+        "delete",
+        "select_async",
+        "insert_async",
+        "update_async",
+        "delete_async",
+    }:
+        last = call.receiver.rpartition(".")[2]
+        if re.fullmatch(r"_?(db|dal|database)", last):
+            return True
+        return call.last in {"select", "update", "delete"} and bool(
+            re.search(r"(^|\.)_?(db|dal)\(\)$", call.receiver)
+        )
+    return False
+
+
+def _queries_below(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> bool:
+    """Whether a method of the same class, or a function of the file, asks a database."""
+    if not call.awaited and "self." not in call.name:
+        return False
+    receiver = call.receiver
+    if receiver not in {"", "self"}:
+        return False
+    for other in file.functions:
+        if other is function or other.name != call.last:
+            continue
+        if (receiver == "self") == bool(other.cls):
+            return any(_is_query(each) for each in other.calls)
+    return False
+
+
+_GROWING = frozenset(
+    {"append", "add", "update", "setdefault", "extend", "insert", "appendleft"}
+)
+_SHRINKING = frozenset({"pop", "popitem", "clear", "remove", "discard", "popleft"})
+_CONTAINERS = frozenset(
+    {"dict", "list", "set", "defaultdict", "OrderedDict", "deque", "Counter"}
+)
+
+
+@rule("WB553", severity=Severity.WARNING, topic="state", checklist=None)
+def state_in_memory(module: ModuleSource) -> Iterator[Problem]:
+    """What must be shared or forgotten is kept in a variable of the process.
+
+    Every replica has its own copy, a restart loses it, and nothing ever shrinks it. Keep state
+    in Redis with a time to live; a cache in memory needs a bound.
+
+    Bad:
+        cooldowns = {}
+        async def command(): cooldowns[user_id] = time.time()
+    Good:
+        await redis.set(f"cooldown:{user_id}", 1, ex=30)
+    """
+    for file in module.python:
+        yield from _module_state(module, file)
+        yield from _object_state(module, file)
+        for function in file.functions:
+            for call in function.calls:
+                if call.last == "set" and _is_redis(call) and not _expires(call):
+                    yield module.problem(
+                        file,
+                        call.line,
+                        "this key never expires; pass ex= or use setex",
+                        call.column,
+                    )
+
+
+def _is_redis(call: Call) -> bool:
+    """Whether a call goes to Redis."""
+    return bool(re.search(r"redis|(^|\.|_)rdb$|valkey", call.receiver, re.I)) and (
+        len(call.args) >= 2
+    )
+
+
+def _expires(call: Call) -> bool:
+    """Whether a key is given a time to live, or keeps the one it has."""
+    names = {
+        "ex",
+        "px",
+        "exat",
+        "pxat",
+        "keepttl",
+        "ttl",
+        "expire",
+        "KEEPTTL",
+        "timeout",
+    }
+    return bool(names & set(call.keywords)) or len(call.args) > 2 or call.double_star
+
+
+def _is_container(kind: str, text: str) -> bool:
+    """Whether a value is an empty container that can grow."""
+    if kind == "call":
+        return text.rpartition(".")[2] in _CONTAINERS
+    return kind in {"dict", "list"} and not text
+
+
+def _module_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
+    """Variables of the file that functions fill."""
+    for assign in file.module.assigns:
+        name = assign.target
+        if (
+            "." in name
+            or "[" in name
+            or name.startswith("__")
+            or assign.value.names[1:]
+        ):
+            continue
+        if not _is_container(assign.value.kind, assign.value.text):
+            continue
+        if "maxlen" in assign.value.names:
+            continue
+        if any(c.target == name and ("maxlen" in c.keywords) for c in file.calls):
+            continue
+        if _is_class_field(file, assign.line):
+            continue
+        users = [f for f in file.functions[1:] if not f.name.startswith("<main")]
+        filled = [f for f in users if _fills(f, name) and _at_request(f)]
+        if filled and not re.search(
+            r"registry|handlers|commands|routes|RULES", name, re.I
+        ):
+            yield module.problem(
+                file,
+                assign.line,
+                f"`{name}` is filled by `{filled[0].name}`: each replica has its own, and a"
+                " restart loses it",
+            )
+
+
+def _is_class_field(file: PythonFile, line: int) -> bool:
+    """Whether an assignment of the file stands in a class."""
+    return any(line == each.line for made in file.classes for each in made.fields)
+
+
+def _at_request(function: Function) -> bool:
+    """Whether a function runs while requests are served, not while the module starts."""
+    return not re.search(
+        r"^register|^setup|^init|^startup|^load|^_register|^on_startup|decorator",
+        function.name,
+    )
+
+
+def _fills(function: Function, name: str) -> bool:
+    """Whether a function puts something into a container."""
+    local = (
+        any(a.target == name for a in function.assigns) and name not in function.globals
+    )
+    if local or any(p.name == name for p in function.parameters):
+        return False
+    if any(a.target.startswith(f"{name}[") for a in function.assigns):
+        return True
+    return any(c.receiver == name and c.last in _GROWING for c in function.calls)
+
+
+def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
+    """Attributes that are filled by keys and never shrink."""
+    for made in file.classes:
+        methods = [f for f in file.functions if f.cls == made.name]
+        start = next((f for f in methods if f.name == "__init__"), None)
+        if start is None or re.search(r"Test|Mock|Fake|Builder|Parser", made.name):
+            continue
+        for assign in start.assigns:
+            name = assign.target
+            if not name.startswith("self.") or not _is_container(
+                assign.value.kind, assign.value.text
+            ):
+                continue
+            others = [f for f in methods if f is not start]
+            grows = [f for f in others if _grows(f, name)]
+            shrinks = any(_shrinks(f, name) for f in others)
+            if grows and not shrinks and not _bound_elsewhere(file, name):
+                yield module.problem(
+                    file,
+                    assign.line,
+                    f"`{name}` grows in `{grows[0].name}` and never shrinks; bound it, or"
+                    " keep it in Redis with a time to live",
+                )
+
+
+def _grows(function: Function, name: str) -> bool:
+    """Whether a method adds entries by a key that is not constant."""
+    if not _at_request(function) or re.search(
+        r"start|connect|add_handler", function.name
+    ):
+        return False
+    return any(a.target == f"{name}[*]" for a in function.assigns)
+
+
+def _shrinks(function: Function, name: str) -> bool:
+    """Whether a method removes entries, starts anew or looks at the size."""
+    if any(each.startswith(name) for each in function.deletes):
+        return True
+    if any(a.target == name for a in function.assigns):
+        return True
+    for call in function.calls:
+        if call.receiver == name and call.last in _SHRINKING:
+            return True
+        if call.name == "len" and call.args and call.args[0].text == name:
+            return True
+    return False
+
+
+def _bound_elsewhere(file: PythonFile, name: str) -> bool:
+    """Whether another file-level function shrinks it."""
+    return any(_shrinks(f, name) for f in file.functions if f.nested)
+
+
+@rule("WB554", severity=Severity.WARNING, topic="async", checklist=None)
+def gather_that_gives_up(module: ModuleSource) -> Iterator[Problem]:
+    """One failure among many throws the results of all others away.
+
+    `asyncio.gather(*tasks)` raises the first error while the rest still runs, unobserved. Pass
+    `return_exceptions=True` and look at each result, or use a TaskGroup where one failure
+    really should end all.
+
+    Bad:
+        results = await asyncio.gather(*tasks)
+    Good:
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    """
+    for file, _, call in module.calls():
+        if call.name in {"asyncio.gather", "gather"} and call.star:
+            if "return_exceptions" in call.keywords or call.double_star:
+                continue
+            if not _handles_itself(module, file, call):
+                yield module.problem(
+                    file,
+                    call.line,
+                    "the first failure throws away all other results; pass"
+                    " return_exceptions=True",
+                    call.column,
+                )
+
+
+def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether each of the gathered coroutines catches its own errors."""
+    for name in call.args[0].names:
+        for other, number in module.code.resolve(file, name)[:2]:
+            inner = other.functions[number]
+            if inner.is_async and inner.handlers:
+                return True
+    return False
+
+
+@rule("WB555", severity=Severity.WARNING, topic="async", checklist=None)
+def dropped_task(module: ModuleSource) -> Iterator[Problem]:
+    """A task is started and its handle thrown away.
+
+    The event loop keeps only a weak reference: the task can vanish while it runs, and its error
+    is never seen. Keep it in a set and drop it from there when it is done.
+
+    Bad:
+        asyncio.create_task(send(event))
+    Good:
+        task = asyncio.create_task(send(event))
+        tasks.add(task); task.add_done_callback(tasks.discard)
+    """
+    for file, function, call in module.calls():
+        if call.last not in {"create_task", "ensure_future"}:
+            continue
+        if call.awaited or not call.bare:
+            continue
+        owner = call.receiver.rpartition(".")[2].removesuffix("()")
+        if re.search(
+            r"group|^tg$|nursery|tasks?_?manager|scheduler|^app$", owner, re.I
+        ):
+            continue
+        if owner and not re.search(r"asyncio|loop", owner):
+            continue
+        yield module.problem(
+            file,
+            call.line,
+            "nobody keeps this task: it may vanish while it runs, and its error is lost",
+            call.column,
+        )
+
+
+@rule("WB556", severity=Severity.INFO, topic="lint", checklist=None)
+def naive_utcnow(module: ModuleSource) -> Iterator[Problem]:
+    """`datetime.utcnow()` gives a time that does not know its zone.
+
+    It compares wrongly with times that do, and Python is going to remove it. Use
+    `datetime.now(UTC)`.
+
+    Bad:
+        datetime.utcnow()
+    Good:
+        datetime.now(timezone.utc)
+    """
+    for file, _, call in module.calls():
+        if call.last in {"utcnow", "utcfromtimestamp"} and "datetime" in call.receiver:
+            yield module.problem(
+                file,
+                call.line,
+                f"`{call.name}` knows no zone; use datetime.now(UTC)",
+                call.column,
+            )
+
+
+@rule("WB557", severity=Severity.WARNING, topic="validation", checklist=None)
+def unbounded_batch(module: ModuleSource) -> Iterator[Problem]:
+    """A route takes a list of any length.
+
+    One request can then hold the module for minutes. Refuse more than a stated number.
+
+    Bad:
+        for event in data["events"]: await handle(event)
+    Good:
+        if len(data["events"]) > MAX_BATCH_SIZE: return error_response(...)
+    """
+    for route in module.routes:
+        if not re.search(r"batch|bulk", f"{route.path} {route.function.name}"):
+            continue
+        function = route.function
+        if not route.writes or not any(b.source == "json" for b in function.bodies):
+            continue
+        if any(call.name == "len" for call in function.calls):
+            continue
+        if any(b.validated == "schema" for b in function.bodies):
+            continue
+        line = next(b.line for b in function.bodies if b.source == "json")
+        yield module.problem(
+            route.file, line, f"`{route.label}` takes a list of any length"
+        )

@@ -1,0 +1,278 @@
+"""Format, lint, types and docstrings."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from waddlegen.findings import Problem, Severity
+from waddlegen.measures import needs_docstring
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+_TIMEOUT = 120
+# Length and space: one finding a file, since one run of black mends them all.
+_LAYOUT = re.compile(r"E[1235]|W[1235]")
+
+
+@functools.cache
+def tool(name: str) -> str:
+    """The path of a tool: beside this Python, else on the path; empty when it is nowhere."""
+    beside = Path(sysconfig.get_path("scripts")) / name
+    if beside.is_file():
+        return str(beside)
+    return shutil.which(name) or ""
+
+
+def _run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str] | None:
+    """Run a tool without letting it hang."""
+    try:
+        return subprocess.run(
+            words,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def _line_length(module: ModuleSource) -> int:
+    """The line length that the module, or its repository, has chosen for black."""
+    for text in (
+        module.read("pyproject.toml"),
+        module.read_repository("pyproject.toml"),
+    ):
+        if text:
+            match = re.search(r"\[tool\.black\][^\[]*?line[-_]length\s*=\s*(\d+)", text)
+            if match:
+                return int(match[1])
+    return 88
+
+
+def _note_engine(module: ModuleSource, engine: str) -> None:
+    """Say which tool has spoken."""
+    module.__dict__["lint_engines"] = (*module.lint_engines, engine)
+
+
+@rule("WB201", severity=Severity.ERROR, topic="lint", checklist="CQ1")
+def unformatted_file(module: ModuleSource) -> Iterator[Problem]:
+    """A file is not formatted as black would.
+
+    Diffs then show spaces instead of changes. Run black.
+
+    Bad:
+        x = {'a':1}
+    Good:
+        x = {"a": 1}
+    """
+    files = [
+        f.path for f in module.every_python if not f.problem and not f.is_generated
+    ]
+    if not files:
+        return
+    if module.exact:
+        yield from _black(module, files)
+        return
+    ruff = tool("ruff")
+    if not ruff:
+        return
+    length = str(_line_length(module))
+    words = [
+        ruff,
+        "format",
+        "--check",
+        "--isolated",
+        "--no-cache",
+        "--line-length",
+        length,
+    ]
+    done = _run([*words, "--", *files], module.folder)
+    if done is None or done.returncode not in (0, 1):
+        return
+    _note_engine(module, "ruff format")
+    pattern = (
+        r"^(?:Would reformat: (.+)|\s*--> (.+?):\d+:\d+|(.+?):\d+:\d+: unformatted.*)$"
+    )
+    for match in re.finditer(pattern, done.stdout, re.M):
+        path = next(group for group in match.groups() if group).strip()
+        yield module.problem(path.replace("\\", "/"), 1, "black would format this file")
+
+
+def _black(module: ModuleSource, files: list[str]) -> Iterator[Problem]:
+    """As above, by black itself."""
+    black = tool("black")
+    if not black:
+        return
+    done = _run([black, "--check", "--quiet", "-v", "--", *files], module.folder)
+    if done is None:
+        return
+    _note_engine(module, "black")
+    for match in re.finditer(r"^would reformat (.+)$", done.stderr, re.M):
+        path = Path(match[1])
+        if path.is_absolute():
+            path = path.relative_to(module.folder)
+        yield module.problem(path.as_posix(), 1, "black would format this file")
+
+
+@rule("WB202", severity=Severity.ERROR, topic="lint", checklist="CQ1")
+def lint_finding(module: ModuleSource) -> Iterator[Problem]:
+    """flake8 finds something: unused names, undefined ones, comparisons that mislead.
+
+    Its rules E, F and W at 88 columns, E203 and W503 left out. By default ruff speaks for it.
+
+    Bad:
+        import os          # never used
+    Good:
+        only imports that are used
+    """
+    files = [
+        f.path for f in module.every_python if not f.problem and not f.is_generated
+    ]
+    if not files:
+        return
+    if module.exact:
+        yield from _flake8(module, files)
+        return
+    ruff = tool("ruff")
+    if not ruff:
+        return
+    text = (
+        module.read(".flake8")
+        or module.read("setup.cfg")
+        or module.read("tox.ini")
+        or ""
+    )
+    ignored = "E203,W503,E501" if re.search(r"E501", text) else "E203"
+    ignored = ignored.replace(",W503", "")
+    words = [
+        ruff,
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--exit-zero",
+        "--select",
+        "E,F,W",
+        "--ignore",
+        ignored,
+        "--line-length",
+        "88",
+        "--output-format",
+        "json",
+    ]
+    done = _run([*words, "--", *files], module.folder)
+    if done is None:
+        return
+    try:
+        rows = json.loads(done.stdout or "[]")
+    except ValueError:
+        return
+    _note_engine(module, "ruff check")
+    layout: dict[str, list[tuple[int, str]]] = {}
+    for row in rows:
+        code = row.get("code") or ""
+        if not re.match(r"[EFW]\d", code):
+            continue
+        path = Path(row["filename"])
+        inside = path.relative_to(module.folder) if path.is_absolute() else path
+        place = row["location"]
+        if _LAYOUT.match(code):
+            listed = layout.setdefault(inside.as_posix(), [])
+            listed.append((place["row"], f"{code} {row['message']}"))
+            continue
+        yield module.problem(
+            inside.as_posix(), place["row"], f"{code} {row['message']}", place["column"]
+        )
+    for path_, listed in layout.items():
+        line, first = min(listed)
+        more = f", and {len(listed) - 1} more of layout" if len(listed) > 1 else ""
+        yield module.problem(path_, line, first + more)
+
+
+def _flake8(module: ModuleSource, files: list[str]) -> Iterator[Problem]:
+    """As above, by flake8 itself."""
+    done = _run(
+        [
+            sys.executable,
+            "-m",
+            "flake8",
+            "--max-line-length",
+            "88",
+            "--extend-ignore",
+            "E203,W503",
+            "--",
+            *files,
+        ],
+        module.folder,
+    )
+    if done is None or "No module named" in done.stderr:
+        return
+    _note_engine(module, "flake8")
+    for match in re.finditer(r"^(.+?):(\d+):(\d+): (.+)$", done.stdout, re.M):
+        path = match[1].removeprefix("./")
+        yield module.problem(path, int(match[2]), match[4], int(match[3]))
+
+
+@rule("WB203", severity=Severity.ERROR, topic="lint", checklist="CQ1")
+def type_finding(module: ModuleSource) -> Iterator[Problem]:
+    """mypy finds a value used as what it is not.
+
+    Runs only with --exact, for it needs the libraries and takes seconds.
+
+    Bad:
+        def port() -> int: return os.getenv("PORT")
+    Good:
+        def port() -> int: return int(os.environ["PORT"])
+    """
+    if not module.exact or not module.python:
+        return
+    words = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--explicit-package-bases",
+        "--no-error-summary",
+        "--show-column-numbers",
+        "--ignore-missing-imports",
+        "--no-color-output",
+        ".",
+    ]
+    done = _run(words, module.folder)
+    if done is None or "No module named mypy" in done.stderr:
+        return
+    _note_engine(module, "mypy")
+    for match in re.finditer(r"^(.+?):(\d+):(\d+): error: (.+)$", done.stdout, re.M):
+        yield module.problem(
+            match[1].removeprefix("./"), int(match[2]), match[4], int(match[3])
+        )
+
+
+@rule("WB204", severity=Severity.WARNING, topic="docstring", checklist="CQ2")
+def undocumented_function(module: ModuleSource) -> Iterator[Problem]:
+    """A function has no docstring.
+
+    The reader has to find out what it promises. Say it in one sentence.
+
+    Bad:
+        def score(user): ...
+    Good:
+        def score(user):
+            \"\"\"The user's reputation, between 300 and 850.\"\"\"
+    """
+    for file, function in module.functions():
+        if needs_docstring(function) and not function.documented:
+            what = "method" if function.cls else "function"
+            yield module.problem(
+                file, function.line, f"the {what} `{function.name}` has no docstring"
+            )

@@ -1,0 +1,211 @@
+"""Secrets that stand in the code, or that the code makes up when none is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Assign, Call, PythonFile, Value
+from waddlegen.facts.words import is_name_not_value, is_placeholder, is_secret
+from waddlegen.findings import Problem, Severity
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+_PROVIDER = re.compile(
+    r"^(?:AKIA|ASIA)[A-Z0-9]{16}$|^gh[pousr]_[A-Za-z0-9]{20,}|^github_pat_\w{20,}|"
+    r"^xox[abprs]-[A-Za-z0-9-]{10,}|^sk-[A-Za-z0-9_-]{16,}|^(?:sk|rk|pk)_live_\w{10,}|"
+    r"^AIza[\w-]{30,}|^eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|^SG\.[\w-]{10,}\.[\w-]{10,}|"
+    r"^glpat-[\w-]{15,}|^npm_\w{20,}|^dop_v1_\w{20,}|^oauth:[a-z0-9]{20,}|^ya29\.[\w-]{10,}"
+)
+_KEY_BLOCK = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s*\S")
+_HEADER_VALUE = re.compile(r"^(?:Basic|Bearer) ([A-Za-z0-9+/=._-]{8,})$")
+_URL = re.compile(
+    r"[a-z][a-z0-9+.-]*://([^/\s:@\"'{}\0]*):([^/\s@\"'{}\0]+)@[\w\[.-]", re.I
+)
+_NOT_SECRET_WORDS = frozenset("user username name host example".split())
+
+
+@rule("WB401", severity=Severity.CRITICAL, topic="secret", checklist="CQ3")
+def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
+    """A password, key or token is written into the code.
+
+    Whoever can read the repository can use it, it is the same everywhere, and changing it
+    means a release. Read it from the environment, without a default, and let the start fail
+    when it is missing; then replace the secret, for the old one stays in the history.
+
+    Bad:
+        DB_PASSWORD = "postgres123"
+    Good:
+        DB_PASSWORD = os.environ["DB_PASSWORD"]
+    """
+    for file in module.python:
+        seen: set[int] = set()
+        for function in file.functions:
+            for assign in (*function.assigns, *function.entries):
+                if _is_hardcoded(assign.target, assign.value) and not assign.augmented:
+                    seen.add(assign.line)
+                    yield _assigned(module, file, assign)
+            for parameter in function.parameters:
+                if parameter.default and _is_hardcoded(
+                    parameter.name, parameter.default
+                ):
+                    yield module.problem(
+                        file,
+                        function.line,
+                        f"`{parameter.name}` has a secret as its default; take it from"
+                        " the environment",
+                    )
+            for call in function.calls:
+                for line in _passed(call):
+                    if line not in seen:
+                        seen.add(line)
+                        yield module.problem(
+                            file,
+                            line,
+                            "a secret is written into this call",
+                            call.column,
+                        )
+        for literal in file.literals:
+            if literal.line in seen:
+                continue
+            header = _HEADER_VALUE.match(literal.text)
+            if (
+                _PROVIDER.match(literal.text)
+                or _KEY_BLOCK.search(literal.text)
+                or (header and not is_placeholder(header[1]))
+            ):
+                yield module.problem(
+                    file,
+                    literal.line,
+                    "this text has the form of a real credential",
+                    literal.column,
+                )
+
+
+def _assigned(module: ModuleSource, file: PythonFile, assign: Assign) -> Problem:
+    """A name that is given a secret."""
+    name = assign.target.rpartition(".")[2]
+    return module.problem(
+        file,
+        assign.line,
+        f"`{name}` is a secret in the code; read it from the environment",
+        assign.column,
+    )
+
+
+def _is_hardcoded(target: str, value: Value) -> bool:
+    """Whether a name for secrets is given one."""
+    if value.kind not in {"str", "bytes"} or len(value.text) < 3:
+        return False
+    name = _name(target)
+    if not is_secret(name) or is_placeholder(value.text):
+        return False
+    return not is_name_not_value(name, value.text)
+
+
+def _name(target: str) -> str:
+    """The name that counts: a key in brackets, else the last part."""
+    match = re.search(r"\[([^\]]+)\]$", target)
+    return match[1] if match else target.rpartition(".")[2]
+
+
+def _passed(call: Call) -> Iterator[int]:
+    """Secrets passed by keyword, as in `connect(password="hunter2")`."""
+    if call.last in {
+        "Field",
+        "add_argument",
+        "Column",
+        "getenv",
+        "mapped_column",
+        "option",
+        "StringField",
+        "Parameter",
+        "Option",
+        "get",
+        "Header",
+    }:
+        return
+    for name, value in call.keywords.items():
+        if _is_hardcoded(name, value):
+            yield call.line
+
+
+@rule("WB402", severity=Severity.CRITICAL, topic="secret", checklist="CQ3")
+def secret_default(module: ModuleSource) -> Iterator[Problem]:
+    """A secret that the environment does not give is made up by the code.
+
+    The module then runs in production with a value that everybody can read. Leave the default
+    out and fail at the start.
+
+    Bad:
+        SECRET_KEY = os.getenv("SECRET_KEY", "change-me-in-production")
+    Good:
+        SECRET_KEY = os.environ["SECRET_KEY"]
+    """
+    for read in module.env:
+        default = read.default
+        if (
+            default is None
+            or not default.strip()
+            or read.kind in {"num", "bool", "none"}
+        ):
+            continue
+        if not is_secret(read.name) or re.fullmatch(
+            r"[\d.]+|true|false", default, re.I
+        ):
+            continue
+        if read.kind not in {"str", "fstring", "concat"} or "://" in default:
+            continue
+        yield module.problem(
+            read.file,
+            read.line,
+            f"{read.name} has a default that everybody knows; leave it out and fail at"
+            " the start",
+            read.column,
+        )
+    yield from _or_defaults(module)
+
+
+def _or_defaults(module: ModuleSource) -> Iterator[Problem]:
+    """`os.getenv("SECRET") or "fallback"`."""
+    for file, function in module.functions():
+        for assign in function.assigns:
+            names = assign.value.names
+            if assign.value.kind == "other" and assign.value.text == "BoolOp":
+                getter = any(name.endswith(("getenv", "environ.get")) for name in names)
+                if getter and is_secret(_name(assign.target)) and assign.fallback:
+                    if not is_placeholder(assign.fallback):
+                        yield module.problem(
+                            file,
+                            assign.line,
+                            f"`{_name(assign.target)}` falls back to a secret in the code",
+                            assign.column,
+                        )
+
+
+@rule("WB403", severity=Severity.CRITICAL, topic="secret", checklist="CQ3")
+def url_credentials(module: ModuleSource) -> Iterator[Problem]:
+    """An address holds a user's password.
+
+    Addresses end up in logs, errors and images; a password in the default of DATABASE_URL is
+    a password in the code. Put the address together from variables of the environment.
+
+    Bad:
+        DATABASE_URL = os.getenv("DATABASE_URL", "postgresql://waddlebot:password@db/waddlebot")
+    Good:
+        DATABASE_URL = os.environ["DATABASE_URL"]
+    """
+    for file in module.python:
+        for literal in file.literals:
+            match = _URL.search(literal.text)
+            if match is None:
+                continue
+            password = match[2]
+            if is_placeholder(password) or password.startswith(("$", "%", "{", "<")):
+                continue
+            yield module.problem(
+                file,
+                literal.line,
+                f"the address holds the password of `{match[1] or 'a user'}`",
+                literal.column,
+            )

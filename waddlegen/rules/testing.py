@@ -1,0 +1,237 @@
+"""Tests: whether there are any, and whether they could ever fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.python import Function, PythonFile
+from waddlegen.findings import Problem, Severity
+from waddlegen.measures import (
+    benchmarked,
+    edge_cases,
+    integration_tests,
+    shell_suites,
+    test_functions,
+)
+from waddlegen.findings import Verdict
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
+
+_HELPERS = re.compile(
+    r"^assert|assert_|^(self\.)?fail|raises|warns|^check_|^verify_|^expect|deprecated_call|"
+    r"^_?ensure|run_test|benchmark|^_check|^_assert|^until|should",
+)
+
+
+@rule("WB301", severity=Severity.ERROR, topic="tests", checklist="T1")
+def no_tests(module: ModuleSource) -> Iterator[Problem]:
+    """pytest finds no test in the module.
+
+    A script called test_api.py that prints is none. Write functions `test_…` that assert, in
+    tests/.
+
+    Bad:
+        # test_api.py
+        print(requests.get(URL).status_code); sys.exit(0)
+    Good:
+        async def test_quotes_need_a_key(client):
+            assert (await client.get("/api/v1/quotes")).status_code == 401
+    """
+    if not module.python:
+        return
+    if not test_functions(module):
+        scripts = [f for f in module.tests if f.name.startswith("test_")]
+        if scripts:
+            yield module.problem(
+                scripts[0], 1, "this is a script; pytest collects no test from it"
+            )
+        else:
+            yield module.problem("tests", 1, "there are no tests")
+    for file in module.tests:
+        if file.name.startswith("test_") and file.exits_at_import:
+            yield module.problem(
+                file, file.exits_at_import, "this ends pytest when it imports the file"
+            )
+
+
+@rule("WB302", severity=Severity.ERROR, topic="tests", checklist="T1")
+def test_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
+    """A test asserts nothing.
+
+    It is green whatever the program does; a `return` of True or False is not looked at. Assert
+    what should come out.
+
+    Bad:
+        def test_health():
+            return requests.get(URL).status_code == 200
+    Good:
+        def test_health():
+            assert requests.get(URL).status_code == 200
+    """
+    for file, function in test_functions(module):
+        message = _cannot_fail(file, function)
+        if message:
+            yield module.problem(file, function.line, message)
+
+
+def _cannot_fail(file: PythonFile, function: Function) -> str:
+    """Why a test cannot fail; nothing when it can."""
+    if any(re.search(r"skip|xfail|fixture", call.name) for call in function.decorators):
+        return ""
+    if function.trivial and not function.calls:
+        return "this test does nothing"
+    inner = [function, *_nested(file, function)]
+    asserts = [each for part in inner for each in part.asserts]
+    real = [
+        each
+        for each in asserts
+        if not (
+            each.value.kind in {"bool", "num", "str"}
+            and each.value.text not in {"False", "0", ""}
+        )
+    ]
+    if real:
+        return ""
+    calls = [call for part in inner for call in part.calls]
+    if any(_HELPERS.search(call.last) or _HELPERS.search(call.name) for call in calls):
+        return ""
+    own = {f.name: f for f in file.functions}
+    for call in calls:
+        helper = own.get(call.last)
+        if (
+            helper is not None
+            and helper is not function
+            and (helper.asserts or helper.raises)
+        ):
+            return ""
+    if any(part.raises for part in inner):
+        return ""
+    if asserts:
+        return "this test asserts a constant"
+    if any(each.value.kind != "none" for each in function.returns):
+        return "this test returns its result, which nobody looks at; assert it"
+    return "this test asserts nothing"
+
+
+def _nested(file: PythonFile, function: Function) -> list[Function]:
+    """The functions defined inside one."""
+    number = file.functions.index(function)
+    return [each for each in file.within(number) if each is not function]
+
+
+@rule("WB305", severity=Severity.WARNING, topic="tests", checklist="T2")
+def no_integration_tests(module: ModuleSource) -> Iterator[Problem]:
+    """Nothing tests the module together with what it depends on.
+
+    Write tests marked `integration` that talk to the running module and its database, or a
+    test-api.sh.
+
+    Bad:
+        tests/test_models.py alone
+    Good:
+        tests/test_integration.py with `pytestmark = pytest.mark.integration`
+    """
+    if module.python and integration_tests(module, ())[0] is Verdict.FAIL:
+        yield module.problem("tests", 1, "there is no integration test")
+
+
+@rule("WB306", severity=Severity.ERROR, topic="tests", checklist="T2")
+def suite_that_aborts(module: ModuleSource) -> Iterator[Problem]:
+    """A shell suite ends at its first count.
+
+    Under `set -e`, `((passed++))` fails while the counter is 0, and the suite stops there.
+    Write `passed=$((passed + 1))`.
+
+    Bad:
+        set -e
+        ((PASSED++))
+    Good:
+        PASSED=$((PASSED + 1))
+    """
+    for inside in shell_suites(module):
+        text = module.read(inside) or ""
+        if not re.search(r"^\s*set\s+-\w*e|^#!.*\bbash\s+-\w*e", text, re.M):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            code = line.split("#")[0]
+            if re.search(
+                r"^\s*\(\(\s*\w+\+\+\s*\)\)\s*$|&&\s*\(\(\s*\w+\+\+\s*\)\)\s*$", code
+            ):
+                yield module.problem(
+                    inside,
+                    number,
+                    "under `set -e` this ends the suite while the counter is 0",
+                )
+                break
+
+
+@rule("WB303", severity=Severity.WARNING, topic="tests", checklist="T1")
+def untested_routes(module: ModuleSource) -> Iterator[Problem]:
+    """Routes that no test names.
+
+    Whatever is not called in a test breaks unnoticed. Call each route once with a right and
+    once with a wrong request.
+
+    Bad:
+        tests that only import the services
+    Good:
+        await client.post("/api/v1/quotes", json=...)
+    """
+    if not test_functions(module) or not module.routes:
+        return
+    said = "\n".join(module.read(file.path) or "" for file in module.tests)
+    if "openapi.yaml" in said and "operations" in said:
+        return
+    missing = []
+    for route in module.routes:
+        pattern = re.escape(re.sub(r"<[^>]*>", "\0", route.path)).replace("\\\0", "\0")
+        pattern = pattern.replace("\0", r"[^/\s\"']+")
+        if not re.search(pattern + r"(?![\w])", said) and not route.websocket:
+            missing.append(route)
+    if missing:
+        route = missing[0]
+        yield module.problem(
+            route.file,
+            route.line,
+            f"no test calls `{route.label}`"
+            + (f" and {len(missing) - 1} more routes" if len(missing) > 1 else ""),
+        )
+
+
+@rule("WB307", severity=Severity.WARNING, topic="tests", checklist="T3")
+def only_sunny_days_tested(module: ModuleSource) -> Iterator[Problem]:
+    """No test expects a refusal, or a dependency that fails.
+
+    Test what a caller without a key gets, one with a wrong body, and one while the database is
+    away.
+
+    Bad:
+        assert response.status_code == 200 everywhere
+    Good:
+        assert response.status_code == 401
+    """
+    tests = test_functions(module)
+    if tests and edge_cases(module, ())[0] is not Verdict.PASS:
+        file, function = tests[0]
+        yield module.problem(
+            file,
+            function.line,
+            "the tests expect too few of 400, 401, 403, 404, 429 and 503, or no dependency"
+            " that fails",
+        )
+
+
+@rule("WB308", severity=Severity.INFO, topic="tests", checklist="T4")
+def no_benchmark(module: ModuleSource) -> Iterator[Problem]:
+    """Nothing measures how fast the module is.
+
+    Without a number nobody sees it getting slower. Write a benchmark with a threshold.
+
+    Bad:
+        no file that measures
+    Good:
+        tests/test_benchmark.py
+    """
+    if module.python and benchmarked(module, ())[0] is Verdict.FAIL:
+        yield module.problem("tests", 1, "nothing is benchmarked")
