@@ -16,6 +16,7 @@ from tests.helpers import build_tree
 from waddlegen.check import Options, check_module, chosen
 from waddlegen.discover import Place
 from waddlegen.findings import Severity
+from waddlegen.rules.delivered import DELIVERY_RULES
 from waddlegen.rules.rule import Rule, load
 
 CASES = Path(__file__).parent / "rules"
@@ -40,6 +41,8 @@ def every_case(kind: str) -> list[Any]:
 def _cases(kind: str) -> Iterator[Any]:
     """As above, one by one."""
     for path in sorted(CASES.glob("*.yaml")):
+        if path.stem in DELIVERY_RULES:
+            continue
         for number, case in enumerate(read_cases(path.stem)[kind], 1):
             yield pytest.param(path.stem, case, id=f"{path.stem}-{kind}-{number}")
 
@@ -91,11 +94,12 @@ def test_what_is_right_is_left_alone(
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
 def test_a_rule_explains_itself(rule: Rule) -> None:
-    """What is wrong, why, how to mend it, and an example of each."""
+    """What is wrong, why, how to mend it, and for code an example of each."""
     paragraphs = rule.doc.split("\n\n")
 
-    assert len(paragraphs) >= 3
-    assert "Bad:" in rule.doc and "Good:" in rule.doc
+    assert len(paragraphs) >= 2
+    if rule.code not in DELIVERY_RULES:
+        assert "Bad:" in rule.doc and "Good:" in rule.doc
     assert paragraphs[0].endswith((".", ")"))
     assert rule.topic and rule.name == rule.name.lower()
 

@@ -743,9 +743,12 @@ def rotation(source: ModuleSource) -> Proof | None:
     setup = sets_up_aaa(source)
     if setup and (source.uses_create_app or "setup_aaa_logging" in setup.text):
         rotates = any(
-            call.last == "RotatingFileHandler"
+            "RotatingFileHandler" in name
             for file in source.core[1]
-            for call in file.calls
+            for name in (
+                *(call.last for call in file.calls),
+                *(base for each in file.classes for base in each.bases),
+            )
         )
         if rotates:
             return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)

@@ -18,14 +18,22 @@ from waddlegen import cache
 from waddlegen.discover import SKIPPED
 from waddlegen.facts import texts
 from waddlegen.facts.collect import collect
+from waddlegen.facts.delivery import Delivery
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
+from waddlegen.facts.survey import Survey, survey
 from waddlegen.facts.texts import Requirement
 from waddlegen.findings import Problem
 
 LARGEST = 2_000_000
 MOST_FILES = 20_000
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
+
+
+@cache_once
+def surveyed(repository: Path) -> Survey:
+    """The files of a repository that say how its modules are delivered; looked for once."""
+    return survey(repository)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,12 @@ class ModuleSource:
         """A problem in one of the module's files."""
         inside = where if isinstance(where, str) else where.path
         return Problem(self.path(inside), max(line, 1), message, column, hint, topic)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """How the module is built, deployed and watched."""
+        place = self.folder.resolve().relative_to(self.repository.resolve()).as_posix()
+        return Delivery(surveyed(self.repository), "" if place == "." else place)
 
     @cached_property
     def files(self) -> tuple[str, ...]:

@@ -1,16 +1,13 @@
-"""Rules on how a module is built, deployed and watched: where they get their facts.
-
-`delivery_of` is the one place that knows how a module's source leads to them.
-"""
+"""Rules on how a module is built, deployed and watched: where they get their facts."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from waddlegen.facts.delivery import Delivery
-from waddlegen.facts.survey import survey
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
 
@@ -31,23 +28,15 @@ def delivery_rule(
     def register(check: DeliveryCheck) -> DeliveryCheck:
         @functools.wraps(check)
         def of_module(module: ModuleSource) -> Iterator[Problem]:
-            """Look at one module."""
-            return check(delivery_of(module))
+            """Look at one module; one that is in no repository is shown by its name."""
+            alone = module.folder == module.repository and bool(module.relative)
+            for problem in check(module.delivery):
+                yield replace(problem, path=module.path(problem.path)) if alone else (
+                    problem
+                )
 
         DELIVERY_RULES[code] = check
         rule(code, severity=severity, topic=topic, checklist=checklist)(of_module)
         return check
 
     return register
-
-
-def delivery_of(module: ModuleSource) -> Delivery:
-    """The module's own `delivery` where its source keeps one, or one made now."""
-    known = getattr(module, "delivery", None)
-    if isinstance(known, Delivery):
-        return known
-    folder = module.folder
-    if folder.is_absolute():
-        folder = folder.relative_to(module.repository)
-    name = folder.as_posix()
-    return Delivery(survey(module.repository), "" if name == "." else name)
