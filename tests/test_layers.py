@@ -19,10 +19,11 @@ LAYERS = [
     "spec lock project history merge".split(),
     "endpoint wording disk yamlnodes".split(),
     "consistency context templates plan environment".split(),
-    "specfile render apply unfinished output".split(),
+    "specfile render apply unfinished output shift pending".split(),
+    "undo base".split(),
     "fleet".split(),
     "questionnaire listing runner".split(),
-    "create".split(),
+    "create update".split(),
     "cli".split(),
     "__main__".split(),
 ]

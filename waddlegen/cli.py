@@ -4,7 +4,9 @@ Heavy things are imported inside the commands that need them, so that help and c
 answer at once.
 """
 
+import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,7 @@ from waddlegen.errors import ConflictError, UsageError, WaddlegenError
 
 if TYPE_CHECKING:
     from waddlegen.fleet import Step
+    from waddlegen.plan import Plan
     from waddlegen.project import Project
 
 # What the command line is refused with; click's, or typer's own copy of it.
@@ -142,6 +145,7 @@ Force = Annotated[
         help="Overwrite files that were edited or that waddlegen did not write.",
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Name every file.")]
 
 
@@ -214,21 +218,128 @@ def update(
     ] = False,
     dry_run: DryRun = False,
     diff: Diff = False,
+    json_output: Json = False,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Bring back files that were deleted.")
+    ] = False,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on after conflicts were settled.")
+    ] = False,
+    abort: Annotated[
+        bool,
+        typer.Option("--abort", help="Put back what an update with conflicts changed."),
+    ] = False,
     force: Force = False,
     verbose: Verbose = False,
 ) -> None:
-    """Render modules again after a change of their spec or of the templates."""
+    """Carry a change of the specs or the templates into modules, hand edits kept."""
     from waddlegen import create
+    from waddlegen import update as settling
 
     project = _project(context)
-    ids = _chosen(project, names or [], every)
-    steps = create.renew(project, ids, force)
-    changed = any(step.plan.writes for step in steps)
-    _carry_out(project, steps, dry_run or check, diff, verbose)
-    if not changed:
-        print("nothing to do")
-    elif check:
+    ids = _chosen(project, names or [], every or ((go_on or abort) and not names))
+    if abort:
+        _print_folders(settling.abort(settling.folders(project, ids)))
+        return
+    if go_on:
+        settling.settle(settling.folders(project, ids))
+    steps = create.renew(project, ids, force, restore)
+    _update(steps, dry_run or check, diff, json_output, verbose)
+    if check and any(step.writes for step in steps):
         raise typer.Exit(1)
+
+
+def _update(
+    steps: "tuple[Step, ...]",
+    dry_run: bool,
+    diff: bool,
+    json_output: bool,
+    verbose: bool,
+) -> None:
+    """Print the plans, and apply each that has no file without a common base."""
+    from waddlegen import fleet
+    from waddlegen.update import shown
+
+    if json_output:
+        print(json.dumps(shown(steps), indent=1))
+    else:
+        _print_steps(steps, diff, verbose)
+    if not (dry_run or diff):
+        fleet.apply_all(steps)
+    conflicts = [step.folder / c.path for step in steps for c in step.plan.conflicts]
+    if conflicts:
+        raise ConflictError(
+            f"{len(conflicts)} in conflict; settle the marked places or say"
+            " `waddlegen resolve PATH --ours` or `--theirs`, then `waddlegen update"
+            " --continue`, or go back with `--abort`"
+        )
+    if not json_output and not any(step.writes for step in steps):
+        print("nothing to do")
+
+
+def _print_steps(steps: "tuple[Step, ...]", diff: bool, verbose: bool) -> None:
+    """Print plans, as verbs or as a difference."""
+    here = Path.cwd().resolve()
+    for step in steps:
+        folder = output.relative(step.folder, here)
+        if step.moved_from is not None:
+            print(
+                output.line(
+                    "move", f"{output.relative(step.moved_from, here)} to {folder}"
+                )
+            )
+        if diff:
+            _print(output.diff_lines(step.plan, folder))
+        else:
+            _print(output.plan_lines(step.plan, folder, verbose))
+
+
+def _print_folders(done: "Iterable[tuple[Path, Plan]]") -> None:
+    """Print what was put back, folder by folder."""
+    here = Path.cwd().resolve()
+    for folder, plan in done:
+        _print(output.plan_lines(plan, output.relative(folder, here)))
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    path: Path,
+    ours: Annotated[bool, typer.Option("--ours", help="Keep your side.")] = False,
+    theirs: Annotated[
+        bool, typer.Option("--theirs", help="Take the template's side.")
+    ] = False,
+) -> None:
+    """Settle the conflicts of one file for one side."""
+    from waddlegen import update as settling
+
+    if ours == theirs:
+        raise UsageError("say --ours or --theirs")
+    print(settling.resolve(_project(context), context.obj / path, theirs))
+
+
+@app.command()
+def undo(context: typer.Context) -> None:
+    """Put back what the last run changed; a second undo brings it again."""
+    from waddlegen import update as settling
+
+    _print_folders(settling.undo_last(_project(context)))
+
+
+@app.command()
+def own(context: typer.Context, path: Path) -> None:
+    """Take a managed file over: no update touches it any more."""
+    from waddlegen import update as settling
+
+    print(settling.own(_project(context), context.obj / path))
+
+
+@app.command()
+def disown(context: typer.Context, path: Path) -> None:
+    """Give a file back that was taken over: updates are merged into it again."""
+    from waddlegen import update as settling
+
+    print(settling.disown(_project(context), context.obj / path))
 
 
 def _chosen(project: "Project", names: list[str], every: bool) -> tuple[str, ...]:
@@ -252,13 +363,7 @@ def _carry_out(
     """Print the plans, and apply them unless they were only asked for."""
     from waddlegen import fleet
 
-    here = Path.cwd().resolve()
-    for step in steps:
-        folder = output.relative(step.folder, here)
-        if diff:
-            _print(output.diff_lines(step.plan, folder))
-        else:
-            _print(output.plan_lines(step.plan, folder, verbose))
+    _print_steps(steps, diff, verbose)
     conflicts = [c.path for step in steps for c in step.plan.conflicts]
     if conflicts:
         raise ConflictError(

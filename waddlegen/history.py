@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from waddlegen.errors import UsageError
 
@@ -26,10 +27,10 @@ class History:
     name: str = NAME
 
     @cached_property
-    def _records(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    def _records(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The packed texts by their hash, and the versions by tree and version."""
-        blobs: dict[str, dict[str, str]] = {}
-        versions: dict[str, dict[str, str]] = {}
+        blobs: dict[str, Any] = {}
+        versions: dict[str, Any] = {}
         for number, line in enumerate(self.text.split("\n"), start=1):
             if not line:
                 continue
@@ -72,7 +73,7 @@ class History:
     def _hashes(self, tree: str, version: str) -> dict[str, str] | None:
         """The hash of each text of a version."""
         _, versions = self._records
-        chain: list[Mapping[str, str]] = []
+        chain: list[Any] = []
         while version:
             record = versions.get(f"{tree}@{version}")
             if record is None or len(chain) > len(versions):
@@ -81,8 +82,7 @@ class History:
             version = record["parent"]
         hashes: dict[str, str] = {}
         for record in reversed(chain):
-            files: Mapping[str, str] = record["files"]  # type: ignore[assignment]
-            hashes |= files
+            hashes |= record["files"]
         return {path: blob for path, blob in hashes.items() if blob}
 
     def _blob(self, blob: str) -> str:

@@ -6,13 +6,15 @@ too, so a merge never turns a working file into a broken one.
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from waddlegen import listed, parses
 
-YOURS, BETWEEN, TEMPLATE = "<<<<<<< yours", "=======", ">>>>>>> template"
+_OPENING = re.compile(r"(<{7,}) yours")
+_MARKER = re.compile(r"(?m)^(?:<{7,} yours|>{7,} template)\r?$")
 Lines = tuple[str, ...]
 
 
@@ -35,6 +37,8 @@ class Edit:
 
 def merge(base: str, found: str, wanted: str, path: PurePosixPath) -> Merged:
     """Carry the change from base to wanted into the text that was found."""
+    if "\r\n" in found and "\r\n" not in base + wanted:
+        base, wanted = (text.replace("\n", "\r\n") for text in (base, wanted))
     if found in (base, wanted) or base == wanted:
         return Merged(wanted if found == base else found)
     merged = _merge_lines(_split(base), _split(found), _split(wanted), path)
@@ -46,11 +50,30 @@ def merge(base: str, found: str, wanted: str, path: PurePosixPath) -> Merged:
 
 
 def markers(text: str) -> bool:
-    """Whether a text still has one of our conflict markers at the start of a line."""
-    return any(
-        line.rstrip("\r\n") in (YOURS, TEMPLATE)
-        for line in text.splitlines(keepends=True)
-    )
+    """Whether one of our conflict markers stands in a text."""
+    return _MARKER.search(text) is not None
+
+
+def resolved(text: str, template: bool) -> str:
+    """The text with one side of each conflict, the template's or yours."""
+    lines = _split(text)
+    kept: list[str] = []
+    between = closing = ""
+    inside = side = False
+    for line in lines:
+        bare = line.rstrip("\r\n")
+        opening = None if inside else _OPENING.fullmatch(bare)
+        if opening is not None:
+            width = len(opening[1])
+            between, closing = "=" * width, ">" * width + " template"
+            inside, side = True, False
+        elif inside and bare == between and not side:
+            side = True
+        elif inside and bare == closing:
+            inside = False
+        elif not inside or side is template:
+            kept.append(line)
+    return "".join(kept)
 
 
 def _split(text: str) -> Lines:
@@ -176,11 +199,18 @@ def _marked(mine: Sequence[str], theirs: Sequence[str], ending: str) -> str:
     while tail < most and mine[-1 - tail] == theirs[-1 - tail]:
         tail += 1
     text: list[str] = list(mine[:head])
+    width = _width((*mine, *theirs))
     for marker, lines in (
-        (YOURS, mine[head : len(mine) - tail]),
-        (BETWEEN, theirs[head : len(theirs) - tail]),
-        (TEMPLATE, mine[len(mine) - tail :]),
+        ("<" * width + " yours", mine[head : len(mine) - tail]),
+        ("=" * width, theirs[head : len(theirs) - tail]),
+        (">" * width + " template", mine[len(mine) - tail :]),
     ):
         _append(text, (marker + ending,), ending)
         text += lines
     return "".join(text)
+
+
+def _width(lines: Sequence[str]) -> int:
+    """How long markers are that no line could be mistaken for; seven, as a rule."""
+    runs = (len(line) - len(line.lstrip(line[0])) for line in lines if line[0] in "<=>")
+    return max([6, *(run for run in runs if run > 6)]) + 1
