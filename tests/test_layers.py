@@ -18,7 +18,7 @@ LAYERS = [
     "__init__ errors names filters exchange bundled tree cache parses listed".split(),
     "spec lock project history merge".split(),
     "endpoint wording disk yamlnodes".split(),
-    "consistency context templates plan environment".split(),
+    "consistency context templates plan environment fresh".split(),
     "specfile render apply unfinished output shift pending".split(),
     "undo base".split(),
     "fleet".split(),

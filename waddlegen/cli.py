@@ -6,13 +6,13 @@ answer at once.
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waddlegen import __version__, output
+from waddlegen import __version__
 from waddlegen.errors import ConflictError, UsageError, WaddlegenError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def new(
     verbose: Verbose = False,
 ) -> None:
     """Render a module: from its spec, from the catalogue, or from a few questions."""
-    from waddlegen import create
+    from waddlegen import create, output
 
     answers = {
         "title": title,
@@ -233,69 +233,80 @@ def update(
     verbose: Verbose = False,
 ) -> None:
     """Carry a change of the specs or the templates into modules, hand edits kept."""
-    from waddlegen import create
-    from waddlegen import update as settling
+    from waddlegen import create, fleet, fresh
 
     project = _project(context)
     ids = _chosen(project, names or [], every or ((go_on or abort) and not names))
-    if abort:
-        _print_folders(settling.abort(settling.folders(project, ids)))
-        return
-    if go_on:
-        settling.settle(settling.folders(project, ids))
+    if go_on or abort:
+        _settle(project, ids, abort)
+        if abort:
+            return
+    before = fresh.signature(project)
     steps = create.renew(project, ids, force, restore)
-    _update(steps, dry_run or check, diff, json_output, verbose)
-    if check and any(step.writes for step in steps):
-        raise typer.Exit(1)
-
-
-def _update(
-    steps: "tuple[Step, ...]",
-    dry_run: bool,
-    diff: bool,
-    json_output: bool,
-    verbose: bool,
-) -> None:
-    """Print the plans, and apply each that has no file without a common base."""
-    from waddlegen import fleet
-    from waddlegen.update import shown
-
-    if json_output:
-        print(json.dumps(shown(steps), indent=1))
-    else:
-        _print_steps(steps, diff, verbose)
-    if not (dry_run or diff):
+    text = "\n".join(_update_lines(steps, diff, json_output, verbose))
+    print(text)
+    if not (dry_run or check or diff):
         fleet.apply_all(steps)
-    conflicts = [step.folder / c.path for step in steps for c in step.plan.conflicts]
+    conflicts = [change for step in steps for change in step.plan.conflicts]
     if conflicts:
         raise ConflictError(
             f"{len(conflicts)} in conflict; settle the marked places or say"
             " `waddlegen resolve PATH --ours` or `--theirs`, then `waddlegen update"
             " --continue`, or go back with `--abort`"
         )
-    if not json_output and not any(step.writes for step in steps):
-        print("nothing to do")
+    if check and any(step.writes for step in steps):
+        raise typer.Exit(1)
+    if not any(step.changes for step in steps):
+        fresh.remember(project, sys.argv[1:], text, before)
 
 
-def _print_steps(steps: "tuple[Step, ...]", diff: bool, verbose: bool) -> None:
-    """Print plans, as verbs or as a difference."""
+def _settle(project: "Project", ids: tuple[str, ...], abort: bool) -> None:
+    """Go on after conflicts, or go back before them."""
+    from waddlegen import update as settling
+
+    folders = settling.folders(project, ids)
+    if abort:
+        _print_folders(settling.abort(folders))
+    else:
+        settling.settle(folders)
+
+
+def _update_lines(
+    steps: "tuple[Step, ...]", diff: bool, json_output: bool, verbose: bool
+) -> "Iterator[str]":
+    """What an update does, or would do."""
+    if json_output:
+        from waddlegen.update import shown
+
+        yield json.dumps(shown(steps), indent=1)
+        return
+    yield from _step_lines(steps, diff, verbose)
+    if not any(step.writes or step.plan.conflicts for step in steps):
+        yield "nothing to do"
+
+
+def _step_lines(
+    steps: "tuple[Step, ...]", diff: bool, verbose: bool
+) -> "Iterator[str]":
+    """Plans, as verbs or as a difference."""
+    from waddlegen import output
+
     here = Path.cwd().resolve()
     for step in steps:
         folder = output.relative(step.folder, here)
         if step.moved_from is not None:
-            print(
-                output.line(
-                    "move", f"{output.relative(step.moved_from, here)} to {folder}"
-                )
-            )
+            former = output.relative(step.moved_from, here)
+            yield output.line("move", f"{former} to {folder}")
         if diff:
-            _print(output.diff_lines(step.plan, folder))
+            yield from output.diff_lines(step.plan, folder)
         else:
-            _print(output.plan_lines(step.plan, folder, verbose))
+            yield from output.plan_lines(step.plan, folder, verbose)
 
 
 def _print_folders(done: "Iterable[tuple[Path, Plan]]") -> None:
     """Print what was put back, folder by folder."""
+    from waddlegen import output
+
     here = Path.cwd().resolve()
     for folder, plan in done:
         _print(output.plan_lines(plan, output.relative(folder, here)))
@@ -363,7 +374,7 @@ def _carry_out(
     """Print the plans, and apply them unless they were only asked for."""
     from waddlegen import fleet
 
-    _print_steps(steps, diff, verbose)
+    _print(_step_lines(steps, diff, verbose))
     conflicts = [c.path for step in steps for c in step.plan.conflicts]
     if conflicts:
         raise ConflictError(
@@ -383,7 +394,7 @@ def _print(lines: Any) -> None:
 @app.command("list")
 def list_modules(context: typer.Context) -> None:
     """List the modules: where they stand, and which operations are still to be written."""
-    from waddlegen import listing
+    from waddlegen import listing, output
 
     project = _project(context)
     _print(output.table_lines(listing.rows(project)))

@@ -55,6 +55,12 @@ class Step:
         """Whether applying the step changes anything that is not of our own records."""
         return bool(self.plan.writes) or self.moved_from is not None
 
+    @property
+    def changes(self) -> bool:
+        """Whether applying the step changes anything at all."""
+        record = None if self.lock is None else self.lock.dump()
+        return self.writes or (record is not None and self.lock_differs(record))
+
     def apply(self) -> None:
         """Write the folder; one that is blocked stays as it is."""
         if self.waiting or self.plan.blocked:
@@ -175,7 +181,7 @@ class Fleet:
         done = tuple(path.stem for path in shift.migrations(folder_of_migrations))
         record = Lock(
             self.renderer.tree.version,
-            spec.model_dump(mode="json", exclude_defaults=True),
+            _record(spec),
             planned.recorded(start.lock),
             start.lock.owned,
             done,
@@ -197,6 +203,8 @@ class Fleet:
 
     def _follow_renames(self, start: shift.Shifted, spec: ModuleSpec) -> shift.Shifted:
         """The files under the names that templates, features and actions have now."""
+        if start.lock.spec == _record(spec) and not self.renderer.tree.renamed:
+            return start
         old = recorded_spec(start.lock.spec)
         if old is None:
             return start
@@ -295,6 +303,11 @@ class Fleet:
         )
         record = Lock(version, spec, planned.recorded(recorded), recorded.owned)
         return Step(folder, planned, record, shared)
+
+
+def _record(spec: ModuleSpec) -> dict[str, object]:
+    """A spec as a lock records it."""
+    return spec.model_dump(mode="json", exclude_defaults=True)
 
 
 VERSIONS = "migrations/versions/*.py"

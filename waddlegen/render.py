@@ -39,6 +39,7 @@ class Renderer:
 
     def __init__(self, tree: TemplateTree) -> None:
         self.tree = tree
+        self._excluded: dict[str, bool] = {}
         self._pieces: dict[str, Template] = {}
         self._expressions: dict[str, TemplateExpression] = {}
 
@@ -89,6 +90,12 @@ class Renderer:
 
     def excluded(self, source: str) -> bool:
         """Whether copier.yml leaves a file out, as it does with included macros."""
+        if source not in self._excluded:
+            self._excluded[source] = self._is_excluded(source)
+        return self._excluded[source]
+
+    def _is_excluded(self, source: str) -> bool:
+        """Hold a path against the patterns of copier.yml."""
         patterns = self.tree.settings.get("_exclude", ())
         path = PurePosixPath(source)
         return any(
