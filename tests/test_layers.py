@@ -19,11 +19,11 @@ LAYERS = [
     "spec lock project history merge".split(),
     "endpoint wording disk yamlnodes".split(),
     "consistency context templates plan environment fresh".split(),
-    "specfile render apply unfinished output shift pending".split(),
+    "specfile render apply unfinished output shift pending follow".split(),
     "undo base".split(),
     "fleet".split(),
     "questionnaire listing runner".split(),
-    "create update".split(),
+    "create update status".split(),
     "cli".split(),
     "__main__".split(),
 ]

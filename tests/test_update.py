@@ -351,3 +351,183 @@ def test_copier_5_a_fleet_wide_sweep_reaches_every_module(tmp_path: Path) -> Non
     for folder in folders:
         assert "python:3.14-slim" in box.read("Dockerfile", folder)
         assert "--timeout=25s" in box.read("Dockerfile", folder)
+
+
+MORE = (
+    LEAST.format(id="demo", port=8100)
+    + "      - id: more\n        params: [{name: size}]\n"
+)
+
+
+def test_a_new_action_is_told_at_both_sides_and_fixed_on_request(
+    box: Sandbox, waddle: Cli
+) -> None:
+    """`update` names service and spec with their lines; `--fix` appends the method alone."""
+    box.edit(
+        "services/stuff_service.py", "raise NotImplementedError(", "return dict(a="
+    )
+    written = box.read("services/stuff_service.py")
+    box.spec(MORE)
+
+    told = waddle("update", "demo")
+    status = waddle("status")
+
+    line = next(
+        n for n, t in enumerate(written.split("\n"), 1) if t.startswith("class ")
+    )
+    place = f"generated/demo/services/stuff_service.py:{line}: more is missing"
+    assert f"drift      {place} (module_specs/demo.yaml:9)\n" in told.stdout
+    assert place in status.stdout
+    assert written == box.read("services/stuff_service.py")
+
+    assert 0 == waddle("update", "demo", "--fix").returncode
+    fixed = box.read("services/stuff_service.py")
+    assert "async def more(self, call: Call, params: MoreParams)" in fixed
+    assert "from models import MoreParams" in fixed
+    assert fixed.startswith(written.split("from models")[0])
+    body = written[written.index("class ") :].rstrip("\n")
+    assert body in fixed
+    assert "drift" not in waddle("update", "demo").stdout
+
+
+def test_a_changed_parameter_and_a_removed_action_are_told(
+    box: Sandbox, waddle: Cli
+) -> None:
+    """Where the service reads what the spec does not have any more."""
+    box.spec(MORE)
+    waddle("update", "demo", "--fix")
+    service = box.module("services/stuff_service.py")
+    service.write_text(
+        service.read_text().replace(
+            'raise NotImplementedError(\n            "more', "x"
+        )
+        + "        print(params.size)\n"
+    )
+    box.spec(
+        MORE.replace("name: size", "name: amount").replace("id: think", "id: ponder")
+    )
+
+    told = waddle("update", "demo").stdout
+
+    assert (
+        "more reads params.size, which the spec does not have (module_specs/demo.yaml:9)"
+        in told
+    )
+    assert "think is no operation of the spec any more" in told
+    assert "ponder is missing (module_specs/demo.yaml:8)" in told
+
+
+def test_status_is_a_table_and_what_wants_attention(box: Sandbox, waddle: Cli) -> None:
+    """Template version, spec, edited files, orphans and unfinished operations of each module."""
+    assert (
+        "demo    current    current  -       -        -      1\n"
+        in waddle("status").stdout
+    )
+    box.edit("Dockerfile", "--timeout=5s", "--timeout=25s")
+    box.template("Dockerfile.jinja", "USER 1000", "USER 1001")
+    box.spec(LEAST.format(id="demo", port=8101))
+
+    text = waddle("status", "--all").stdout
+
+    assert "demo    older      changed  1       -        -      1\n" in text
+    assert "edited     generated/demo/Dockerfile\n" in text
+    assert '"edited": [' in waddle("status", "--json").stdout
+
+
+def test_diff_shows_the_edits_alone(box: Sandbox, waddle: Cli) -> None:
+    """Against what was rendered, whatever the templates are by now."""
+    box.edit("Dockerfile", "--timeout=5s", "--timeout=25s")
+    box.template("Dockerfile.jinja", "USER 1000", "USER 1001")
+
+    text = waddle("diff", "demo").stdout
+
+    changed = [line for line in text.splitlines() if line[:1] in "+-"][2:]
+    assert ["--timeout=5s", "--timeout=25s"] == [
+        word for line in changed for word in line.split() if "--timeout=" in word
+    ]
+    assert "USER 1001" not in text
+
+
+RENAMED = """\
+id: demo
+title: Demo
+category: action
+port: 8100
+features:
+  - id: things
+    renamed_from: stuff
+    actions:
+      - id: ponder
+        renamed_from: think
+"""
+
+
+def test_edits_travel_with_a_renamed_feature_and_action(
+    box: Sandbox, waddle: Cli
+) -> None:
+    """Handler, service and test are under the new name, with what was written by hand."""
+    handler = box.module("handlers/stuff.py")
+    handler.write_text(handler.read_text() + ROUTE)
+    box.edit(
+        "services/stuff_service.py", "raise NotImplementedError(", "return dict(mine="
+    )
+    box.spec(RENAMED)
+
+    done = waddle("update", "demo")
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert not handler.exists() and not box.module("services/stuff_service.py").exists()
+    assert "async def extra()" in box.read("handlers/things.py")
+    assert "ThingsService" in box.read("handlers/things.py")
+    service = box.read("services/things_service.py")
+    assert "return dict(mine=" in service and "class ThingsService" in service
+    assert "async def ponder(" in service
+    assert "drift" not in waddle("update", "demo").stdout
+
+
+def test_edits_travel_with_a_renamed_module(box: Sandbox, waddle: Cli) -> None:
+    """The folder has the new name, with everything that was in it; undo brings it back."""
+    box.edit("Dockerfile", "--timeout=5s", "--timeout=25s")
+    box.module("notes.txt").write_text("mine")
+    before = without_undo(read_tree(box.root / "generated"))
+    (box.root / "module_specs/demo.yaml").unlink()
+    text = LEAST.format(id="better", port=8100) + "legacy_names: [demo]\n"
+    box.spec(text, "better")
+
+    done = waddle("update", "--all")
+
+    assert 0 == done.returncode, done.stderr
+    assert "move       generated/demo to generated/better\n" in done.stdout
+    assert "mine" == box.read("notes.txt", "better")
+    assert "--timeout=25s" in box.read("Dockerfile", "better")
+    assert not box.module("").exists()
+    assert 0 == waddle("undo").returncode
+    assert before == without_undo(read_tree(box.root / "generated"))
+
+
+MIGRATION = '''
+def migrate(files):
+    """utils/logging.py is named for what it does now, and says so."""
+    text = files.pop("utils/logging.py", None)
+    if text is not None:
+        files["utils/log.py"] = text.replace("import", "import", 1)
+    return files
+'''
+
+
+def test_a_migration_of_the_templates_runs_once(box: Sandbox, waddle: Cli) -> None:
+    """It moves files with their edits, and the lock remembers it."""
+    box.edit("utils/logging.py", '"""', '"""Mine: ')
+    folder = box.root / "templates"
+    (folder / "migrations").mkdir()
+    (folder / "migrations/0001_log.py").write_text(MIGRATION)
+    utils = folder / "module/utils"
+    (utils / "logging.py.jinja").rename(utils / "log.py.jinja")
+
+    assert 0 == waddle("update", "--all").returncode
+    assert "Mine: " in box.read("utils/log.py")
+    assert not box.module("utils/logging.py").exists()
+    assert '"0001_log"' in box.read(".waddlegen/lock.json")
+    box.module("utils/logging.py").write_text("another file of mine\n")
+    assert 0 == waddle("update", "--all").returncode
+    assert "another file of mine\n" == box.read("utils/logging.py")

@@ -222,6 +222,10 @@ def update(
     restore: Annotated[
         bool, typer.Option("--restore", help="Bring back files that were deleted.")
     ] = False,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Append the methods that services do not have yet."),
+    ] = False,
     go_on: Annotated[
         bool, typer.Option("--continue", help="Go on after conflicts were settled.")
     ] = False,
@@ -242,8 +246,8 @@ def update(
         if abort:
             return
     before = fresh.signature(project)
-    steps = create.renew(project, ids, force, restore)
-    text = "\n".join(_update_lines(steps, diff, json_output, verbose))
+    steps = create.renew(project, ids, force, restore, fix)
+    text = "\n".join(_update_lines(project, ids, steps, diff, json_output, verbose))
     print(text)
     if not (dry_run or check or diff):
         fleet.apply_all(steps)
@@ -272,15 +276,23 @@ def _settle(project: "Project", ids: tuple[str, ...], abort: bool) -> None:
 
 
 def _update_lines(
-    steps: "tuple[Step, ...]", diff: bool, json_output: bool, verbose: bool
+    project: "Project",
+    ids: tuple[str, ...],
+    steps: "tuple[Step, ...]",
+    diff: bool,
+    json_output: bool,
+    verbose: bool,
 ) -> "Iterator[str]":
     """What an update does, or would do."""
-    if json_output:
-        from waddlegen.update import shown
+    from waddlegen import status
+    from waddlegen.update import shown
 
-        yield json.dumps(shown(steps), indent=1)
+    drift = status.drift_of(project, ids, steps, Path.cwd().resolve())
+    if json_output:
+        yield json.dumps(shown(steps) | {"services": list(drift)}, indent=1)
         return
     yield from _step_lines(steps, diff, verbose)
+    yield from (f"drift      {line}" for line in drift)
     if not any(step.writes or step.plan.conflicts for step in steps):
         yield "nothing to do"
 
@@ -310,6 +322,47 @@ def _print_folders(done: "Iterable[tuple[Path, Plan]]") -> None:
     here = Path.cwd().resolve()
     for folder, plan in done:
         _print(output.plan_lines(plan, output.relative(folder, here)))
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Modules; all unless named.", autocompletion=_complete_name
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every module of the project.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Show how modules stand: templates, spec, hand edits, orphans, what is to be done."""
+    from waddlegen import fresh
+    from waddlegen import status as standing
+
+    project = _project(context)
+    before = fresh.signature(project)
+    ids = _chosen(project, names or [], every or not names)
+    found = standing.statuses(project, ids, Path.cwd().resolve())
+    text = (
+        json.dumps(standing.record(found), indent=1)
+        if json_output
+        else "\n".join(standing.lines(found))
+    )
+    print(text)
+    fresh.remember(project, sys.argv[1:], text, before)
+
+
+@app.command("diff")
+def show_diff(context: typer.Context, name: Name) -> None:
+    """Show what was changed by hand in a module since it was rendered."""
+    from waddlegen import status as standing
+
+    project = _project(context)
+    _chosen(project, [name], False)
+    _print(standing.hand_edits(project, name, Path.cwd().resolve()))
 
 
 @app.command()

@@ -113,10 +113,14 @@ def _read(
 
 
 def renew(
-    project: Project, names: Sequence[str], force: bool, restore: bool = False
+    project: Project,
+    names: Sequence[str],
+    force: bool,
+    restore: bool = False,
+    fix: bool = False,
 ) -> tuple[Step, ...]:
     """Plan the modules again, with the library and the fleet's own files."""
-    modules = Fleet(project, force, restore)
+    modules = Fleet(project, force, restore, fix)
     specs = {name: fleet.load(project, name) for name in project.module_ids()}
     return (
         *filter(None, [modules.history_step()]),

@@ -6,11 +6,11 @@ that need every spec. Each step is one folder with its own lock.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from waddlegen import apply, bundled, disk, lock, pending, shift, specfile, undo
+from waddlegen import apply, bundled, disk, follow, lock, pending, shift, specfile, undo
 from waddlegen.base import (
     FLEET,
     LIBRARY,
@@ -96,6 +96,7 @@ class Fleet:
     project: Project
     force: bool = False
     restore: bool = False
+    fix: bool = False
 
     @cached_property
     def renderer(self) -> Renderer:
@@ -178,16 +179,37 @@ class Fleet:
         )
         everywhere = {**disk.read_files(source, wanted), **found}
         planned = shift.settled(planned, FileTree(everywhere), FileTree(found_now))
+        if self.fix:
+            planned = self._fixed(planned, spec)
         done = tuple(path.stem for path in shift.migrations(folder_of_migrations))
         record = Lock(
             self.renderer.tree.version,
-            _record(spec),
+            record_of(spec),
             planned.recorded(start.lock),
             start.lock.owned,
             done,
         )
         moved_from = source if source != folder else None
         return Step(folder, planned, record, moved_from=moved_from)
+
+    def _fixed(self, planned: Plan, spec: ModuleSpec) -> Plan:
+        """The plan with the methods added that services miss."""
+        stubs = self.module_tree(spec, {})
+        classes = {follow.service_path(each): each.class_name for each in spec.features}
+        changes = []
+        for change in planned.changes:
+            if change.path in classes and change.action is Action.KEEP and change.found:
+                name, stub = classes[change.path], stubs[change.path]
+                text = follow.fixed(change.found, stub, name)
+                if text != change.found:
+                    change = replace(
+                        change,
+                        action=Action.UPDATE,
+                        merged=text,
+                        reason="missing methods added",
+                    )
+            changes.append(change)
+        return Plan(tuple(changes))
 
     def ownership(
         self, seeds: Mapping[str, str]
@@ -203,7 +225,7 @@ class Fleet:
 
     def _follow_renames(self, start: shift.Shifted, spec: ModuleSpec) -> shift.Shifted:
         """The files under the names that templates, features and actions have now."""
-        if start.lock.spec == _record(spec) and not self.renderer.tree.renamed:
+        if start.lock.spec == record_of(spec) and not self.renderer.tree.renamed:
             return start
         old = recorded_spec(start.lock.spec)
         if old is None:
@@ -305,7 +327,7 @@ class Fleet:
         return Step(folder, planned, record, shared)
 
 
-def _record(spec: ModuleSpec) -> dict[str, object]:
+def record_of(spec: ModuleSpec) -> dict[str, object]:
     """A spec as a lock records it."""
     return spec.model_dump(mode="json", exclude_defaults=True)
 

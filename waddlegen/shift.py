@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from waddlegen import parses
 from waddlegen.errors import UsageError
 from waddlegen.lock import Lock, digest
-from waddlegen.merge import merge
+from waddlegen.merge import merge, resolved
 from waddlegen.plan import Action, Change, Plan
 from waddlegen.spec import FeatureSpec, ModuleSpec
 from waddlegen.tree import FileTree
@@ -193,6 +194,6 @@ def pairs(
 
 
 def follow(base: str, found: str, wanted: str, path: PurePosixPath) -> str:
-    """A seeded file with the names of a rename; as it was where that is not clear."""
-    result = merge(base, found, wanted, path)
-    return found if result.conflicts else result.text
+    """A seeded file with the names of a rename; where both changed, yours stands."""
+    text = resolved(merge(base, found, wanted, path).text, template=False)
+    return text if parses.fault(path, text) is None else found
