@@ -100,10 +100,20 @@ def edits(base: Sequence[str], other: Sequence[str]) -> tuple[Edit, ...]:
     inner, changed = base[head : len(base) - tail], other[head : len(other) - tail]
     matcher = difflib.SequenceMatcher(None, inner, changed, autojunk=False)
     return tuple(
-        Edit(head + i1, head + i2, tuple(changed[j1:j2]))
+        edit
         for tag, i1, i2, j1, j2 in matcher.get_opcodes()
         if tag != "equal"
+        for edit in _single(Edit(head + i1, head + i2, tuple(changed[j1:j2])))
     )
+
+
+def _single(edit: Edit) -> Iterator[Edit]:
+    """An edit line by line, where as many lines came as went."""
+    if len(edit.lines) != edit.end - edit.start:
+        yield edit
+        return
+    for place, text in enumerate(edit.lines, start=edit.start):
+        yield Edit(place, place + 1, (text,))
 
 
 def _merge_lines(
