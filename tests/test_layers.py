@@ -19,7 +19,7 @@ LAYERS = [
     "spec lock project history merge".split(),
     "endpoint wording disk yamlnodes".split(),
     "consistency context templates plan environment fresh".split(),
-    "specfile render apply unfinished output shift pending follow".split(),
+    "specfile render apply unfinished output shift pending follow tables".split(),
     "undo base".split(),
     "fleet".split(),
     "questionnaire listing runner".split(),

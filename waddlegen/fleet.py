@@ -10,7 +10,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from waddlegen import apply, bundled, disk, follow, lock, pending, shift, specfile, undo
+from waddlegen import (
+    apply,
+    bundled,
+    disk,
+    follow,
+    lock,
+    pending,
+    shift,
+    specfile,
+    tables,
+    undo,
+)
 from waddlegen.base import (
     FLEET,
     LIBRARY,
@@ -287,7 +298,10 @@ class Fleet:
             for path in start.lock.files
             if path.match(VERSIONS) and path in start.found
         }
-        return FileTree({**wanted, **kept})
+        old = recorded_spec(start.lock.spec)
+        written = None if old is None else tables.migration(old, spec, kept)
+        added = {} if written is None else {written[0]: written[1]}
+        return FileTree({**wanted, **kept, **added})
 
     def library_step(self) -> Step:
         """What the shared library's folder needs."""
