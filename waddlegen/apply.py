@@ -101,7 +101,7 @@ def apply_files(root: Path, plan: Plan) -> None:
 def write_file(path: Path, text: str) -> None:
     """Write one file so that it is never seen half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path, os.getpid()), dir=path.parent)
     try:
         with open(
             handle, "w", encoding="utf-8", errors="surrogateescape", newline=""
@@ -123,14 +123,32 @@ def recover(folder: Path) -> None:
     previous = exchange.previous(folder)
     if previous.exists() and not folder.exists():
         previous.rename(folder)
-    for leftover in folder.parent.glob(f".{folder.name}.waddlegen-*"):
-        process = int(leftover.name.split("-")[-2])
-        if process == os.getpid() or not _is_alive(process):
-            shutil.rmtree(leftover, ignore_errors=True)
+    _clear(folder.parent, f".{folder.name}.waddlegen-*")
+
+
+def recover_files(root: Path, plan: Plan) -> None:
+    """Clear up what a killed run left beside single files."""
+    folders = {(root / change.path).parent for change in plan.changes}
+    for folder in (root / RECORDS, *folders):
+        _clear(folder, ".*.waddlegen-*")
+
+
+def _clear(folder: Path, pattern: str) -> None:
+    """Drop what runs that are over left in a folder."""
+    for leftover in folder.glob(pattern):
+        _, _, tail = leftover.name.rpartition(".waddlegen-")
+        process = tail.split("-")[0]
+        if not process.isdecimal():
+            continue
+        if int(process) == os.getpid() or not _is_alive(int(process)):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _prefix(folder: Path, process: int) -> str:
-    """The name a staged folder begins with; it says whose it is."""
+    """The name a staged folder or file begins with; it says whose it is."""
     return f".{folder.name}.waddlegen-{process}-"
 
 

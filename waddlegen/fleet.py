@@ -74,6 +74,10 @@ class Step:
 
     def apply(self) -> None:
         """Write the folder; one that is blocked stays as it is."""
+        if self.shared:
+            apply.recover_files(self.folder, self.plan)
+        else:
+            apply.recover(self.folder)
         if self.waiting or self.plan.blocked:
             return
         moved = self.moved_from.name if self.moved_from else ""
