@@ -16,8 +16,8 @@ PATH = PurePosixPath("file.py")
 # wanted, found, recorded, ownership -> action. "a", "b", "c" are three different texts.
 TABLE = [
     ("a", None, None, MANAGED, Action.CREATE),
-    ("a", None, "a", MANAGED, Action.CREATE),
-    ("a", None, "b", MANAGED, Action.CREATE),
+    ("a", None, "a", MANAGED, Action.KEEP),
+    ("a", None, "b", MANAGED, Action.KEEP),
     ("a", "a", None, MANAGED, Action.UNCHANGED),
     ("a", "a", "a", MANAGED, Action.UNCHANGED),
     ("a", "a", "b", MANAGED, Action.UNCHANGED),
@@ -96,6 +96,46 @@ def test_a_file_the_user_changed_is_never_written_without_force() -> None:
             continue
 
         assert not one(wanted, found, recorded, ownership).writes
+
+
+@pytest.mark.parametrize(
+    ("recorded", "action"), [(None, Action.CREATE), ("a", Action.CREATE)]
+)
+def test_restore_brings_a_deleted_file_back(
+    recorded: str | None, action: Action
+) -> None:
+    """Managed or seeded."""
+    lock = Lock(files={} if recorded is None else {PATH: digest(recorded)})
+    for owner in (MANAGED, SEEDED):
+        made = plan(
+            FileTree({PATH: "a"}), FileTree({}), lock, lambda p: owner, restore=True
+        )
+
+        assert action == made.changes[0].action
+
+
+MERGES = [
+    ("a\nb\nc\n", "A\nb\nc\n", "a\nb\nC\n", Action.UPDATE, "A\nb\nC\n"),
+    ("a\n", "b\n", "c\n", Action.CONFLICT, None),
+]
+
+
+@pytest.mark.parametrize(("base", "found", "wanted", "action", "text"), MERGES)
+def test_with_its_base_an_edited_file_is_merged(
+    base: str, found: str, wanted: str, action: Action, text: str | None
+) -> None:
+    """The lock records what was rendered; a base that does not fit its hash is not used."""
+    lock = Lock(files={PATH: digest(base)})
+    trees = (FileTree({PATH: wanted}), FileTree({PATH: found}), lock)
+
+    made = plan(*trees, lambda path: MANAGED, base=lambda path: base)
+    wrong = plan(*trees, lambda path: MANAGED, base=lambda path: "else")
+
+    assert action == made.changes[0].action
+    assert text in (None, made.changes[0].text)
+    assert {PATH: digest(wanted)} == made.recorded(lock)
+    assert made.writes and wrong.blocked and not wrong.writes
+    assert lock.files == wrong.recorded(lock)
 
 
 TEXT = st.sampled_from(["a", "b", "c"])

@@ -115,7 +115,7 @@ def test_every_template_field_is_read() -> None:
     )
     text += "\n".join(
         (ROOT / "waddlegen" / name).read_text("utf-8")
-        for name in ("spec.py", "endpoint.py", "context.py")
+        for name in ("spec.py", "endpoint.py", "context.py", "shift.py")
     )
     wanted: set[tuple[str, str]] = set()
     fields(ModuleSpec, wanted)

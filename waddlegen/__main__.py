@@ -1,4 +1,4 @@
-"""Start waddlegen: answer `--version` at once, load the commands for anything else."""
+"""Start waddlegen: answer at once what is known, load the commands for anything else."""
 
 import sys
 
@@ -10,6 +10,13 @@ def main() -> None:
 
         print(f"waddlegen {__version__}")
         return
+    if sys.argv[1:2] in (["update"], ["status"]):
+        from waddlegen import fresh
+
+        answer = fresh.known(sys.argv[1:])
+        if answer is not None:
+            print(answer)
+            return
     from waddlegen.cli import run
 
     sys.exit(run())

@@ -9,17 +9,28 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from waddlegen import exchange
 from waddlegen.errors import UsageError
 from waddlegen.plan import Action, Change, Plan
 
+RECORDS = ".waddlegen"
 
-def apply_folder(folder: Path, plan: Plan, lock: str | None) -> None:
-    """Replace a folder by its next version; `lock` is the text of its lock file."""
-    if not plan.writes and _lock_is(folder, lock):
+
+Records = Mapping[str, str | None]
+
+
+def apply_folder(
+    folder: Path, plan: Plan, lock: str | None, records: Records | None = None
+) -> None:
+    """Replace a folder by its next version; `lock` is the text of its lock file.
+
+    `records` are further files below `.waddlegen`, None for one that goes.
+    """
+    records = {**(records or {}), **({} if lock is None else {"lock.json": lock})}
+    if not plan.writes and _records_are(folder, records):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
@@ -30,9 +41,8 @@ def apply_folder(folder: Path, plan: Plan, lock: str | None) -> None:
         _copy_mode(folder, staged)
         _link_tree(folder, staged)
         _write(staged, plan.writes)
-        if lock is not None:
-            (staged / ".waddlegen").mkdir(exist_ok=True)
-            _write_new(staged / ".waddlegen" / "lock.json", lock)
+        for name, text in records.items():
+            _write_record(staged, name, text)
         if folder.exists():
             exchange.exchange(staged, folder)
         else:
@@ -41,20 +51,57 @@ def apply_folder(folder: Path, plan: Plan, lock: str | None) -> None:
         shutil.rmtree(staged, ignore_errors=True)
 
 
+def _write_record(staged: Path, name: str, text: str | None) -> None:
+    """Write or remove one file below `.waddlegen` in a staged folder."""
+    path = staged / RECORDS / name
+    if text is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_new(path, text)
+    elif path.exists():
+        path.unlink()
+        _remove_empty_parents(path, staged)
+
+
+def apply_records(folder: Path, records: Records) -> None:
+    """Write files below `.waddlegen`, each atomically, where they differ."""
+    for name, text in records.items():
+        path = folder / RECORDS / name
+        if text is None:
+            path.unlink(missing_ok=True)
+        elif not path.is_file() or path.read_text("utf-8") != text:
+            write_file(path, text)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Give a folder another name; nothing may have that name yet."""
+    if target.exists():
+        raise UsageError(f"{target}: is in the way of {source}; move one of them")
+    source.rename(target)
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder away as a whole."""
+    staged = Path(
+        tempfile.mkdtemp(prefix=_prefix(folder, os.getpid()), dir=folder.parent)
+    )
+    folder.rename(staged / "gone")
+    shutil.rmtree(staged, ignore_errors=True)
+
+
 def apply_files(root: Path, plan: Plan) -> None:
     """Write single files, each atomically, into a folder that others share."""
     for change in plan.writes:
         path = root / change.path
         if change.action is Action.DELETE:
             path.unlink(missing_ok=True)
-        elif change.wanted is not None:
-            write_file(path, change.wanted)
+        elif change.text is not None:
+            write_file(path, change.text)
 
 
 def write_file(path: Path, text: str) -> None:
     """Write one file so that it is never seen half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path, os.getpid()), dir=path.parent)
     try:
         with open(
             handle, "w", encoding="utf-8", errors="surrogateescape", newline=""
@@ -76,14 +123,32 @@ def recover(folder: Path) -> None:
     previous = exchange.previous(folder)
     if previous.exists() and not folder.exists():
         previous.rename(folder)
-    for leftover in folder.parent.glob(f".{folder.name}.waddlegen-*"):
-        process = int(leftover.name.split("-")[-2])
-        if process == os.getpid() or not _is_alive(process):
-            shutil.rmtree(leftover, ignore_errors=True)
+    _clear(folder.parent, f".{folder.name}.waddlegen-*")
+
+
+def recover_files(root: Path, plan: Plan) -> None:
+    """Clear up what a killed run left beside single files."""
+    folders = {(root / change.path).parent for change in plan.changes}
+    for folder in (root / RECORDS, *folders):
+        _clear(folder, ".*.waddlegen-*")
+
+
+def _clear(folder: Path, pattern: str) -> None:
+    """Drop what runs that are over left in a folder."""
+    for leftover in folder.glob(pattern):
+        _, _, tail = leftover.name.rpartition(".waddlegen-")
+        process = tail.split("-")[0]
+        if not process.isdecimal():
+            continue
+        if int(process) == os.getpid() or not _is_alive(int(process)):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _prefix(folder: Path, process: int) -> str:
-    """The name a staged folder begins with; it says whose it is."""
+    """The name a staged folder or file begins with; it says whose it is."""
     return f".{folder.name}.waddlegen-{process}-"
 
 
@@ -105,10 +170,14 @@ def _umask() -> int:
     return mask
 
 
-def _lock_is(folder: Path, lock: str | None) -> bool:
+def _records_are(folder: Path, records: Records) -> bool:
     """Whether the folder already records exactly this."""
-    path = folder / ".waddlegen" / "lock.json"
-    return lock is None or (path.is_file() and path.read_text("utf-8") == lock)
+    for name, text in records.items():
+        path = folder / RECORDS / name
+        found = path.read_text("utf-8") if path.is_file() else None
+        if found != text:
+            return False
+    return True
 
 
 def _copy_mode(folder: Path, staged: Path) -> None:
@@ -158,8 +227,8 @@ def _write(staged: Path, changes: Iterable[Change]) -> None:
         if path.parent not in folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             folders.add(path.parent)
-        if change.wanted is not None:
-            _write_new(path, change.wanted)
+        if change.text is not None:
+            _write_new(path, change.text)
 
 
 def _write_new(path: Path, text: str) -> None:

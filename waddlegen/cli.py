@@ -4,17 +4,20 @@ Heavy things are imported inside the commands that need them, so that help and c
 answer at once.
 """
 
+import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waddlegen import __version__, output
+from waddlegen import __version__
 from waddlegen.errors import ConflictError, UsageError, WaddlegenError
 
 if TYPE_CHECKING:
     from waddlegen.fleet import Step
+    from waddlegen.plan import Plan
     from waddlegen.project import Project
 
 # What the command line is refused with; click's, or typer's own copy of it.
@@ -142,6 +145,7 @@ Force = Annotated[
         help="Overwrite files that were edited or that waddlegen did not write.",
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Name every file.")]
 
 
@@ -172,7 +176,7 @@ def new(
     verbose: Verbose = False,
 ) -> None:
     """Render a module: from its spec, from the catalogue, or from a few questions."""
-    from waddlegen import create
+    from waddlegen import create, output
 
     answers = {
         "title": title,
@@ -214,21 +218,192 @@ def update(
     ] = False,
     dry_run: DryRun = False,
     diff: Diff = False,
+    json_output: Json = False,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Bring back files that were deleted.")
+    ] = False,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Append the methods that services do not have yet."),
+    ] = False,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on after conflicts were settled.")
+    ] = False,
+    abort: Annotated[
+        bool,
+        typer.Option("--abort", help="Put back what an update with conflicts changed."),
+    ] = False,
     force: Force = False,
     verbose: Verbose = False,
 ) -> None:
-    """Render modules again after a change of their spec or of the templates."""
-    from waddlegen import create
+    """Carry a change of the specs or the templates into modules, hand edits kept."""
+    from waddlegen import create, fleet, fresh
 
     project = _project(context)
-    ids = _chosen(project, names or [], every)
-    steps = create.renew(project, ids, force)
-    changed = any(step.plan.writes for step in steps)
-    _carry_out(project, steps, dry_run or check, diff, verbose)
-    if not changed:
-        print("nothing to do")
-    elif check:
+    ids = _chosen(project, names or [], every or ((go_on or abort) and not names))
+    if go_on or abort:
+        _settle(project, ids, abort)
+        if abort:
+            return
+    before = fresh.signature(project)
+    steps = create.renew(project, ids, force, restore, fix)
+    text = "\n".join(_update_lines(project, ids, steps, diff, json_output, verbose))
+    print(text)
+    if not (dry_run or check or diff):
+        fleet.apply_all(steps)
+    conflicts = [change for step in steps for change in step.plan.conflicts]
+    if conflicts:
+        raise ConflictError(
+            f"{len(conflicts)} in conflict; settle the marked places or say"
+            " `waddlegen resolve PATH --ours` or `--theirs`, then `waddlegen update"
+            " --continue`, or go back with `--abort`"
+        )
+    if check and any(step.writes for step in steps):
         raise typer.Exit(1)
+    if not any(step.changes for step in steps):
+        fresh.remember(project, sys.argv[1:], text, before)
+
+
+def _settle(project: "Project", ids: tuple[str, ...], abort: bool) -> None:
+    """Go on after conflicts, or go back before them."""
+    from waddlegen import update as settling
+
+    folders = settling.folders(project, ids)
+    if abort:
+        _print_folders(settling.abort(folders))
+    else:
+        settling.settle(folders)
+
+
+def _update_lines(
+    project: "Project",
+    ids: tuple[str, ...],
+    steps: "tuple[Step, ...]",
+    diff: bool,
+    json_output: bool,
+    verbose: bool,
+) -> "Iterator[str]":
+    """What an update does, or would do."""
+    from waddlegen import status
+    from waddlegen.update import shown
+
+    drift = status.drift_of(project, ids, steps, Path.cwd().resolve())
+    if json_output:
+        yield json.dumps(shown(steps) | {"services": list(drift)}, indent=1)
+        return
+    yield from _step_lines(steps, diff, verbose)
+    yield from (f"drift      {line}" for line in drift)
+    if not any(step.writes or step.plan.conflicts for step in steps):
+        yield "nothing to do"
+
+
+def _step_lines(
+    steps: "tuple[Step, ...]", diff: bool, verbose: bool
+) -> "Iterator[str]":
+    """Plans, as verbs or as a difference."""
+    from waddlegen import output
+
+    here = Path.cwd().resolve()
+    for step in steps:
+        folder = output.relative(step.folder, here)
+        if step.moved_from is not None:
+            former = output.relative(step.moved_from, here)
+            yield output.line("move", f"{former} to {folder}")
+        if diff:
+            yield from output.diff_lines(step.plan, folder)
+        else:
+            yield from output.plan_lines(step.plan, folder, verbose)
+
+
+def _print_folders(done: "Iterable[tuple[Path, Plan]]") -> None:
+    """Print what was put back, folder by folder."""
+    from waddlegen import output
+
+    here = Path.cwd().resolve()
+    for folder, plan in done:
+        _print(output.plan_lines(plan, output.relative(folder, here)))
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Modules; all unless named.", autocompletion=_complete_name
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every module of the project.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Show how modules stand: templates, spec, hand edits, orphans, what is to be done."""
+    from waddlegen import fresh
+    from waddlegen import status as standing
+
+    project = _project(context)
+    before = fresh.signature(project)
+    ids = _chosen(project, names or [], every or not names)
+    found = standing.statuses(project, ids, Path.cwd().resolve())
+    text = (
+        json.dumps(standing.record(found), indent=1)
+        if json_output
+        else "\n".join(standing.lines(found))
+    )
+    print(text)
+    fresh.remember(project, sys.argv[1:], text, before)
+
+
+@app.command("diff")
+def show_diff(context: typer.Context, name: Name) -> None:
+    """Show what was changed by hand in a module since it was rendered."""
+    from waddlegen import status as standing
+
+    project = _project(context)
+    _chosen(project, [name], False)
+    _print(standing.hand_edits(project, name, Path.cwd().resolve()))
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    path: Path,
+    ours: Annotated[bool, typer.Option("--ours", help="Keep your side.")] = False,
+    theirs: Annotated[
+        bool, typer.Option("--theirs", help="Take the template's side.")
+    ] = False,
+) -> None:
+    """Settle the conflicts of one file for one side."""
+    from waddlegen import update as settling
+
+    if ours == theirs:
+        raise UsageError("say --ours or --theirs")
+    print(settling.resolve(_project(context), context.obj / path, theirs))
+
+
+@app.command()
+def undo(context: typer.Context) -> None:
+    """Put back what the last run changed; a second undo brings it again."""
+    from waddlegen import update as settling
+
+    _print_folders(settling.undo_last(_project(context)))
+
+
+@app.command()
+def own(context: typer.Context, path: Path) -> None:
+    """Take a managed file over: no update touches it any more."""
+    from waddlegen import update as settling
+
+    print(settling.own(_project(context), context.obj / path))
+
+
+@app.command()
+def disown(context: typer.Context, path: Path) -> None:
+    """Give a file back that was taken over: updates are merged into it again."""
+    from waddlegen import update as settling
+
+    print(settling.disown(_project(context), context.obj / path))
 
 
 def _chosen(project: "Project", names: list[str], every: bool) -> tuple[str, ...]:
@@ -252,13 +427,7 @@ def _carry_out(
     """Print the plans, and apply them unless they were only asked for."""
     from waddlegen import fleet
 
-    here = Path.cwd().resolve()
-    for step in steps:
-        folder = output.relative(step.folder, here)
-        if diff:
-            _print(output.diff_lines(step.plan, folder))
-        else:
-            _print(output.plan_lines(step.plan, folder, verbose))
+    _print(_step_lines(steps, diff, verbose))
     conflicts = [c.path for step in steps for c in step.plan.conflicts]
     if conflicts:
         raise ConflictError(
@@ -278,7 +447,7 @@ def _print(lines: Any) -> None:
 @app.command("list")
 def list_modules(context: typer.Context) -> None:
     """List the modules: where they stand, and which operations are still to be written."""
-    from waddlegen import listing
+    from waddlegen import listing, output
 
     project = _project(context)
     _print(output.table_lines(listing.rows(project)))

@@ -19,6 +19,7 @@ class Made:
     """The plans of a new module, and what to say of it."""
 
     spec: ModuleSpec
+    module: Step
     steps: tuple[Step, ...]
 
     @property
@@ -29,7 +30,7 @@ class Made:
     @property
     def paths(self) -> tuple[PurePosixPath, ...]:
         """The module's files."""
-        return tuple(change.path for change in self.steps[2].plan.changes)
+        return tuple(change.path for change in self.module.plan.changes)
 
     @property
     def next_commands(self) -> Iterator[str]:
@@ -58,13 +59,15 @@ def create(
     spec, seeds = _read(project, name, specs)
     others = (other for other in fleet.load_all(project) if other.id != spec.id)
     modules = Fleet(project, force)
+    module = modules.module_step(spec, seeds)
     steps = (
+        *filter(None, [modules.history_step()]),
         fleet.spec_step(project, specs),
         modules.library_step(),
-        modules.module_step(spec, seeds),
+        module,
         modules.fleet_step((spec, *others)),
     )
-    return Made(spec, steps)
+    return Made(spec, module, steps)
 
 
 def _spec_files(
@@ -109,11 +112,18 @@ def _read(
     return spec, seeds
 
 
-def renew(project: Project, names: Sequence[str], force: bool) -> tuple[Step, ...]:
+def renew(
+    project: Project,
+    names: Sequence[str],
+    force: bool,
+    restore: bool = False,
+    fix: bool = False,
+) -> tuple[Step, ...]:
     """Plan the modules again, with the library and the fleet's own files."""
-    modules = Fleet(project, force)
+    modules = Fleet(project, force, restore, fix)
     specs = {name: fleet.load(project, name) for name in project.module_ids()}
     return (
+        *filter(None, [modules.history_step()]),
         fleet.spec_step(project, FileTree({})),
         modules.library_step(),
         *(modules.module_step(*specs[name]) for name in names),

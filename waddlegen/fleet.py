@@ -4,42 +4,96 @@ A project is written in steps: the specs, the shared library, each module, and t
 that need every spec. Each step is one folder with its own lock.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from waddlegen import apply, bundled, disk, lock, specfile
+from waddlegen import (
+    apply,
+    bundled,
+    disk,
+    follow,
+    lock,
+    pending,
+    shift,
+    specfile,
+    tables,
+    undo,
+)
+from waddlegen.base import (
+    FLEET,
+    LIBRARY,
+    MODULE,
+    Base,
+    Bases,
+    recorded_spec,
+    recorded_specs,
+)
 from waddlegen.context import fleet_context, module_context
 from waddlegen.errors import UsageError
+from waddlegen.history import NAME
 from waddlegen.lock import Lock
+from waddlegen.names import snake
 from waddlegen.plan import Action, Change, Ownership, Plan, plan
-from waddlegen.project import SPECS, Project
+from waddlegen.project import SPECS, TEMPLATES, Project
 from waddlegen.render import Renderer
 from waddlegen.spec import ModuleSpec, json_schema
 from waddlegen.templates import TemplateTree
 from waddlegen.tree import FileTree
 
 SCHEMA = "module-spec.schema.json"
-LIBRARY = "libs/flask_core"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One folder's plan; a `shared` folder holds other files and is written file by file."""
+    """One folder's plan; a `shared` folder holds other files and is written file by file.
+
+    `moved_from` is where a renamed module still is; `waiting` are files with conflicts of
+    an earlier run, without whose settlement nothing is written.
+    """
 
     folder: Path
     plan: Plan
     lock: Lock | None
     shared: bool = False
+    moved_from: Path | None = None
+    waiting: tuple[PurePosixPath, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether applying the step changes anything that is not of our own records."""
+        return bool(self.plan.writes) or self.moved_from is not None
+
+    @property
+    def changes(self) -> bool:
+        """Whether applying the step changes anything at all."""
+        record = None if self.lock is None else self.lock.dump()
+        return self.writes or (record is not None and self.lock_differs(record))
 
     def apply(self) -> None:
-        """Write the folder."""
-        record = None if self.lock is None else self.lock.dump()
-        if not self.shared:
-            apply.apply_folder(self.folder, self.plan, record)
+        """Write the folder; one that is blocked stays as it is."""
+        if self.shared:
+            apply.recover_files(self.folder, self.plan)
+        else:
+            apply.recover(self.folder)
+        if self.waiting or self.plan.blocked:
             return
+        moved = self.moved_from.name if self.moved_from else ""
+        if self.moved_from is not None:
+            apply.move_folder(self.moved_from, self.folder)
+        record = None if self.lock is None else self.lock.dump()
+        records: dict[str, str | None] = {}
+        if record is not None and self.writes:
+            records |= undo.record(self.folder, self.plan, moved)
+        if self.plan.marked:
+            paths = [change.path for change in self.plan.marked]
+            records[pending.NAME] = pending.dump(paths)
+        if not self.shared:
+            apply.apply_folder(self.folder, self.plan, record, records)
+            return
+        apply.apply_records(self.folder, records)
         apply.apply_files(self.folder, self.plan)
         if record is not None and (self.plan.writes or self.lock_differs(record)):
             apply.write_file(self.folder / lock.PATH, record)
@@ -56,11 +110,55 @@ class Fleet:
 
     project: Project
     force: bool = False
+    restore: bool = False
+    fix: bool = False
 
     @cached_property
     def renderer(self) -> Renderer:
         """The renderer of the module templates."""
         return Renderer(TemplateTree(self.project.templates / "module"))
+
+    @cached_property
+    def fleet_renderer(self) -> Renderer:
+        """The renderer of the fleet's own templates."""
+        return Renderer(TemplateTree(self.project.templates / "fleet"))
+
+    @cached_property
+    def library(self) -> FileTree:
+        """The shared library."""
+        return disk.read_tree(self.project.templates / LIBRARY)
+
+    @property
+    def library_version(self) -> str:
+        """A hash over the shared library."""
+        files = self.library.items()
+        return lock.digest("".join(f"{path}\0{text}\0" for path, text in files))
+
+    @cached_property
+    def bases(self) -> Bases:
+        """What the templates were."""
+        return Bases(self.project.templates)
+
+    def history_step(self) -> Step | None:
+        """The templates' history with the version they have now; None for the bundled ones."""
+        if self.project.templates != self.project.root / TEMPLATES:
+            return None
+        history = self.bases.history
+        for tree, version, files in self._versions():
+            history = history.recorded(tree, version, files)
+        path = PurePosixPath(NAME)
+        wanted = FileTree({path: history.text})
+        found = disk.read_files(self.project.templates, [path])
+        known = Lock(files={each: lock.digest(text) for each, text in found.items()})
+        grown = plan(wanted, found, known, _managed)
+        return Step(self.project.templates, grown, lock=None, shared=True)
+
+    def _versions(self) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+        """Each tree of templates with its version and its texts."""
+        for name, renderer in ((MODULE, self.renderer), (FLEET, self.fleet_renderer)):
+            yield name, renderer.tree.version, renderer.tree.texts
+        texts = {str(path): text for path, text in self.library.items()}
+        yield LIBRARY, self.library_version, texts
 
     def module_tree(self, spec: ModuleSpec, seeds: Mapping[str, str]) -> FileTree:
         """The files of one module, rendered."""
@@ -68,50 +166,210 @@ class Fleet:
 
     def module_step(self, spec: ModuleSpec, seeds: Mapping[str, str]) -> Step:
         """What one module's folder needs."""
+        folder = self.project.fleet / spec.package
+        source = former_folder(self.project, spec) or folder
+        recorded = read_lock(source)
+        waiting = pending.read(source)
+        if waiting:
+            return Step(folder, _waiting(waiting), None, waiting=waiting)
+        wanted = self.module_tree(spec, seeds)
+        found = disk.read_files(source, {*wanted, *recorded.files})
+        bases = self.bases.of_module(recorded, seeds)
+        start = shift.Shifted(found, recorded, bases)
+        folder_of_migrations = self.project.templates / "migrations"
+        if recorded.files:
+            start = self._follow_renames(start, spec)
+            start = shift.migrated(start, folder_of_migrations)
+            wanted = self._with_table_changes(wanted, start, spec)
+        ownership = self.ownership(seeds)
+        found_now = {**disk.read_files(source, wanted), **start.found}
+        planned = plan(
+            wanted,
+            FileTree(found_now),
+            start.lock,
+            ownership,
+            self.force,
+            start.base,
+            self.restore,
+        )
+        everywhere = {**disk.read_files(source, wanted), **found}
+        planned = shift.settled(planned, FileTree(everywhere), FileTree(found_now))
+        if self.fix:
+            planned = self._fixed(planned, spec)
+        done = tuple(path.stem for path in shift.migrations(folder_of_migrations))
+        record = Lock(
+            self.renderer.tree.version,
+            record_of(spec),
+            planned.recorded(start.lock),
+            start.lock.owned,
+            done,
+        )
+        moved_from = source if source != folder else None
+        return Step(folder, planned, record, moved_from=moved_from)
+
+    def _fixed(self, planned: Plan, spec: ModuleSpec) -> Plan:
+        """The plan with the methods added that services miss."""
+        stubs = self.module_tree(spec, {})
+        classes = {follow.service_path(each): each.class_name for each in spec.features}
+        changes = []
+        for change in planned.changes:
+            if change.path in classes and change.action is Action.KEEP and change.found:
+                name, stub = classes[change.path], stubs[change.path]
+                text = follow.fixed(change.found, stub, name)
+                if text != change.found:
+                    change = replace(
+                        change,
+                        action=Action.UPDATE,
+                        merged=text,
+                        reason="missing methods added",
+                    )
+            changes.append(change)
+        return Plan(tuple(changes))
+
+    def ownership(
+        self, seeds: Mapping[str, str]
+    ) -> Callable[[PurePosixPath], Ownership]:
+        """Who each file of a module belongs to."""
         seeded = self.renderer.tree.seeded
 
-        def ownership(path: PurePosixPath) -> Ownership:
+        def of(path: PurePosixPath) -> Ownership:
             yours = str(path) in seeds or any(path.match(p) for p in seeded)
             return Ownership.SEEDED if yours else Ownership.MANAGED
 
-        return self._step(
-            self.project.fleet / spec.package,
-            self.module_tree(spec, seeds),
-            ownership,
-            self.renderer.tree.version,
-            spec.model_dump(mode="json", exclude_defaults=True),
-        )
+        return of
+
+    def _follow_renames(self, start: shift.Shifted, spec: ModuleSpec) -> shift.Shifted:
+        """The files under the names that templates, features and actions have now."""
+        if start.lock.spec == record_of(spec) and not self.renderer.tree.renamed:
+            return start
+        old = recorded_spec(start.lock.spec)
+        if old is None:
+            return start
+        former = self.bases.renderer(MODULE, start.lock.template_version)
+        renamed = shift.renamed(old, spec)
+        if former is not None:
+            before = former.sources(module_context(old))
+            after = former.sources(module_context(renamed))
+            after |= self._renamed_templates(before, renamed)
+            moves = shift.pairs(before, after, self.renderer.tree.renamed)
+            start = shift.moved(start, moves)
+        if renamed == old:
+            return start
+        return self._follow_in_services(start, old, renamed)
+
+    def _renamed_templates(
+        self, before: Mapping[str, object], renamed: ModuleSpec
+    ) -> dict[str, tuple[str, ...]]:
+        """The paths of templates that have another name by now."""
+        names = self.renderer.tree.renamed
+        if not names:
+            return {}
+        now = self.renderer.sources(module_context(renamed))
+        return {
+            names[s]: now[names[s]] for s in names if s in before and names[s] in now
+        }
+
+    def _follow_in_services(
+        self, start: shift.Shifted, old: ModuleSpec, renamed: ModuleSpec
+    ) -> shift.Shifted:
+        """Let seeded code call a renamed feature or action by its new name."""
+        before = self.renderer.sources(module_context(old))
+        after = self.renderer.sources(module_context(renamed))
+        found = dict(start.found)
+        for source, paths in before.items():
+            for path, now in zip(paths, after.get(source, ()), strict=False):
+                seeded = any(
+                    PurePosixPath(now).match(p) for p in self.renderer.tree.seeded
+                )
+                text = found.get(PurePosixPath(now))
+                if not seeded or text is None:
+                    continue
+                texts = (
+                    self.renderer.text(PurePosixPath(path), module_context(old)) or "",
+                    text,
+                    self.renderer.text(PurePosixPath(now), module_context(renamed))
+                    or "",
+                )
+                found[PurePosixPath(now)] = shift.follow(*texts, PurePosixPath(now))
+        return shift.Shifted(FileTree(found), start.lock, start.base)
+
+    def _with_table_changes(
+        self, wanted: FileTree, start: shift.Shifted, spec: ModuleSpec
+    ) -> FileTree:
+        """The wanted files with the migrations written so far, and one for what changed."""
+        kept = {
+            path: start.found[path]
+            for path in start.lock.files
+            if path.match(VERSIONS) and path in start.found
+        }
+        old = recorded_spec(start.lock.spec)
+        written = None if old is None else tables.migration(old, spec, kept)
+        added = {} if written is None else {written[0]: written[1]}
+        return FileTree({**wanted, **kept, **added})
 
     def library_step(self) -> Step:
         """What the shared library's folder needs."""
-        source = self.project.templates / LIBRARY
-        wanted = disk.read_tree(source)
-        version = lock.digest("".join(f"{p}\0{text}\0" for p, text in wanted.items()))
-        return self._step(self.project.fleet / LIBRARY, wanted, _managed, version, {})
+        folder = self.project.fleet / LIBRARY
+        bases = self.bases.of_library(read_lock(folder))
+        return self._step(folder, self.library, self.library_version, {}, bases)
 
     def fleet_step(self, specs: Iterable[ModuleSpec]) -> Step:
         """What the fleet root needs beside its modules."""
-        tree = TemplateTree(self.project.templates / "fleet")
-        wanted = Renderer(tree).render(fleet_context(specs))
-        return self._step(
-            self.project.fleet, wanted, _managed, tree.version, {}, shared=True
-        )
+        specs = tuple(specs)
+        renderer = self.fleet_renderer
+        wanted = renderer.render(fleet_context(specs))
+        folder = self.project.fleet
+        bases = self.bases.of_fleet(read_lock(folder))
+        version, record = renderer.tree.version, recorded_specs(specs)
+        return self._step(folder, wanted, version, record, bases, shared=True)
 
     def _step(
         self,
         folder: Path,
         wanted: FileTree,
-        ownership: Callable[[PurePosixPath], Ownership],
         version: str,
         spec: Mapping[str, object],
+        base: Base,
         shared: bool = False,
     ) -> Step:
         """Plan one folder against what is on disk and what was recorded."""
         recorded = read_lock(folder)
+        waiting = pending.read(folder)
+        if waiting:
+            return Step(folder, _waiting(waiting), None, shared, waiting=waiting)
         found = disk.read_files(folder, {*wanted, *recorded.files})
-        planned = plan(wanted, found, recorded, ownership, self.force)
-        record = Lock(version, spec, planned.recorded(recorded))
+        planned = plan(
+            wanted, found, recorded, _managed, self.force, base, self.restore
+        )
+        record = Lock(version, spec, planned.recorded(recorded), recorded.owned)
         return Step(folder, planned, record, shared)
+
+
+def record_of(spec: ModuleSpec) -> dict[str, object]:
+    """A spec as a lock records it."""
+    return spec.model_dump(mode="json", exclude_defaults=True)
+
+
+VERSIONS = "migrations/versions/*.py"
+
+
+def _waiting(paths: Iterable[PurePosixPath]) -> Plan:
+    """The plan of a folder whose conflicts of an earlier run are not settled."""
+    reason = "waits for you; settle it, then `waddlegen update --continue`"
+    return Plan(tuple(Change(path, Action.CONFLICT, reason=reason) for path in paths))
+
+
+def former_folder(project: Project, spec: ModuleSpec) -> Path | None:
+    """Where a renamed module still is; None when it is where it belongs, or new."""
+    if (project.fleet / spec.package).exists():
+        return None
+    present = set(project.module_ids())
+    for name in spec.legacy_names:
+        folder = project.fleet / snake(name)
+        recorded = read_lock(folder)
+        if recorded.spec.get("id") == name and name not in present:
+            return folder
+    return None
 
 
 def _managed(path: PurePosixPath) -> Ownership:

@@ -39,9 +39,9 @@ def diff_lines(plan: Plan, folder: PurePosixPath) -> Iterator[str]:
 def _diff(change: Change, path: str) -> Iterator[str]:
     """One file's difference, from what was found to what is wanted."""
     found = (change.found or "").splitlines(keepends=True)
-    wanted = (change.wanted or "").splitlines(keepends=True)
+    wanted = (change.text or "").splitlines(keepends=True)
     before = path if change.found is not None else "/dev/null"
-    after = path if change.wanted is not None else "/dev/null"
+    after = path if change.text is not None else "/dev/null"
     for text in difflib.unified_diff(found, wanted, before, after):
         yield text.rstrip("\n").encode("utf-8", "backslashreplace").decode()
 

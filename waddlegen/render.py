@@ -39,6 +39,7 @@ class Renderer:
 
     def __init__(self, tree: TemplateTree) -> None:
         self.tree = tree
+        self._excluded: dict[str, bool] = {}
         self._pieces: dict[str, Template] = {}
         self._expressions: dict[str, TemplateExpression] = {}
 
@@ -66,8 +67,35 @@ class Renderer:
                 files[path] = self._text(source, scope) if is_template else text
         return FileTree(files)
 
+    def text(self, wanted: PurePosixPath, context: Mapping[str, Any]) -> str | None:
+        """The text of one path alone; None where no template makes it."""
+        for source, text in self.tree.files.items():
+            if self.excluded(source):
+                continue
+            for path, scope in self.paths(source.removesuffix(SUFFIX), context):
+                if path == str(wanted):
+                    is_template = source.endswith(SUFFIX)
+                    return self._text(source, scope) if is_template else text
+        return None
+
+    def sources(self, context: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """The paths each template makes, in its order."""
+        return {
+            source: tuple(
+                path for path, _ in self.paths(source.removesuffix(SUFFIX), context)
+            )
+            for source in self.tree.files
+            if not self.excluded(source)
+        }
+
     def excluded(self, source: str) -> bool:
         """Whether copier.yml leaves a file out, as it does with included macros."""
+        if source not in self._excluded:
+            self._excluded[source] = self._is_excluded(source)
+        return self._excluded[source]
+
+    def _is_excluded(self, source: str) -> bool:
+        """Hold a path against the patterns of copier.yml."""
         patterns = self.tree.settings.get("_exclude", ())
         path = PurePosixPath(source)
         return any(

@@ -235,6 +235,10 @@ class ColumnSpec(Part):
     """One column of a table."""
 
     name: Name = Field(description="Name of the column.")
+    renamed_from: Name | None = Field(
+        None,
+        description="Name the column had before; what was edited by hand travels along.",
+    )
     type: ColumnType = Field(
         ColumnType.STRING, strict=False, description="Type of the column."
     )
@@ -341,6 +345,10 @@ class TableSpec(Part):
     """One table the module owns; `id` is added, and unless switched off `community_id`, `created_at` and `updated_at`."""
 
     name: Name = Field(description="Name of the table.")
+    renamed_from: Name | None = Field(
+        None,
+        description="Name the table had before; what was edited by hand travels along.",
+    )
     model: (
         Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=60)]
         | None
@@ -580,6 +588,9 @@ class EndpointPart(Part):
     id: Name = Field(
         description="Name of the endpoint; also the handler's and the service's function."
     )
+    renamed_from: Name | None = Field(
+        None, description="Id it had before; what was edited by hand travels along."
+    )
     description: Text = Field("", description="What it does, for the documentation.")
     role: Role = Field(
         Role.ACTION, strict=False, description="Scope a caller's key must have."
@@ -746,6 +757,10 @@ class FeatureSpec(Part):
 
     id: Name = Field(
         description="Name of the feature; the files are handlers/<id>.py and services/<id>_service.py."
+    )
+    renamed_from: Name | None = Field(
+        None,
+        description="Id the feature had before; what was edited by hand travels along.",
     )
     description: Text = Field("", description="What the feature is for.")
     actions: tuple[ActionSpec, ...] = Field(
