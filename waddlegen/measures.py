@@ -175,10 +175,11 @@ def tested_share(source: ModuleSource) -> float:
     for file in source.tests:
         said += " ".join(value.text for value in file.constants.values())
     wanted: list[bool] = []
+    words = set(re.findall(r"\w+", said))
     for _, function in source.functions():
         if function.nested or function.name.startswith(("<", "_")):
             continue
-        wanted.append(re.search(rf"\b{re.escape(function.name)}\b", said) is not None)
+        wanted.append(function.name in words)
     for route in source.routes:
         pattern = re.sub(r"<[^>]*>", "@", route.path)
         pattern = re.escape(pattern).replace("@", "[^/]+")

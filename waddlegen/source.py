@@ -254,6 +254,14 @@ class ModuleSource:
         )
 
     @cached_property
+    def calls_by_name(self) -> dict[str, list[tuple[Function, Call]]]:
+        """Every call by the last part of its name, with the function it stands in."""
+        found: dict[str, list[tuple[Function, Call]]] = {}
+        for _, function, call in self._calls:
+            found.setdefault(call.last, []).append((function, call))
+        return found
+
+    @cached_property
     def memory(self) -> dict[object, object]:
         """What was worked out for this module, by what worked it out."""
         return {}
