@@ -20,7 +20,7 @@ SECRET = re.compile(
 )
 _COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_compare"})
 _VERIFIES = re.compile(
-    r"verif|compare_digest|signature|check_.*(key|token)", re.IGNORECASE
+    r"verif|compare_digest|signature|check_.*(key|token|sig)|valid.*sig", re.IGNORECASE
 )
 _SWITCH = re.compile(
     r"(^|_)(debug|debug_mode|dev|dev_mode|development|testing|test_mode|insecure|local_mode|"
