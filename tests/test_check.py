@@ -314,3 +314,44 @@ def test_rules_and_their_explanations_are_told(cli: Cli) -> None:
     assert by_code == by_name
     assert "Bad:" in by_code and "Good:" in by_code and "ignore[WB411]" in by_code
     assert 2 == unknown.returncode
+
+
+SLOW = "import requests\n\n\ndef read(url):\n    return requests.get(url)\n"
+
+
+def test_diff_shows_what_fix_would_write(cli: Cli, project: Path) -> None:
+    """Nothing is written; the exit code says that something would be."""
+    build_tree(project, {"demo/app.py": SLOW})
+
+    done = cli("check", "demo", "--select", "WB213", "--fix", "--diff")
+
+    assert 1 == done.returncode
+    assert "+    return requests.get(url, timeout=10)\n" in done.stdout
+    assert SLOW == (project / "demo" / "app.py").read_text()
+
+
+def test_fix_mends_and_checks_again(cli: Cli, project: Path) -> None:
+    """What was mended is not found any more, and a second run changes nothing."""
+    build_tree(project, {"demo/app.py": SLOW})
+
+    first = cli("check", "demo", "--select", "WB213", "--fix")
+    text = (project / "demo" / "app.py").read_text()
+    second = cli("check", "demo", "--select", "WB213", "--fix")
+
+    assert (0, "1 file mended\n") == (first.returncode, first.stderr)
+    assert "timeout=10" in text
+    assert "0 files mended\n" == second.stderr
+    assert text == (project / "demo" / "app.py").read_text()
+
+
+def test_unsafe_fixes_are_asked_for_by_name(cli: Cli, project: Path) -> None:
+    """What changes the behaviour is left alone by --fix."""
+    text = 'import os\n\nKEY = os.getenv("API_KEY", "waddle")\n'
+    build_tree(project, {"demo/app.py": text})
+
+    cli("check", "demo", "--select", "WB402", "--fix")
+    kept = (project / "demo" / "app.py").read_text()
+    cli("check", "demo", "--select", "WB402", "--unsafe-fixes")
+
+    assert text == kept
+    assert 'os.environ["API_KEY"]' in (project / "demo" / "app.py").read_text()

@@ -116,10 +116,22 @@ def _matches(rule: Rule, patterns: Iterable[str]) -> bool:
 
 
 def check_module(
-    place: discover.Place, rules: Sequence[Rule], options: Options
+    place: discover.Place,
+    rules: Sequence[Rule],
+    options: Options,
+    instead: Mapping[Path, bytes] | None = None,
 ) -> ModuleReport:
-    """Check one module; a rule that fails is a finding, never the end of the run."""
-    source = ModuleSource(place.repository, place.folder, place.language, options.exact)
+    """Check one module; a rule that fails is a finding, never the end of the run.
+
+    `instead` holds bytes to be looked at in the place of what is on the disk.
+    """
+    source = ModuleSource(
+        place.repository,
+        place.folder,
+        place.language,
+        options.exact,
+        instead=instead or {},
+    )
     found: list[Finding] = []
     if place.language == "python":
         for file in source.every_python:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import subprocess
 import tomllib
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from waddlegen import apply, check, reports
+from waddlegen import apply, check, mending, output, reports
 from waddlegen.check import Options
 from waddlegen.errors import UsageError
 from waddlegen.findings import Report, Severity
@@ -36,7 +37,6 @@ class Request:
     write_baseline: Path | None = None
     since: str | None = None
     exact: bool = False
-    live: bool = False
     fix: bool = False
     unsafe_fixes: bool = False
     diff: bool = False
@@ -72,13 +72,35 @@ def run(request: Request) -> Answer:
         baseline=_read_baseline(request.baseline),
         only=_changed(request.directory, request.since) if request.since else None,
     )
+    note = ""
+    if request.fix or request.unsafe_fixes or request.diff:
+        planned = mending.plan(paths, options, request.unsafe_fixes)
+        if request.diff:
+            return Answer(_differences(planned, request.directory), int(bool(planned)))
+        for path, (_, wanted) in planned.items():
+            apply.write_file(path, wanted)
+        note = f"{len(planned)} file{'' if len(planned) == 1 else 's'} mended"
     report = check.check(paths, options)
     if request.write_baseline is not None:
         text = baseline_text(report)
         apply.write_file(request.write_baseline, text)
         count = len(report.findings)
         return Answer("", 0, f"{request.write_baseline}: {count} findings kept")
-    return Answer(reports.FORMATS[name](report), report.exit_code(level))
+    return Answer(reports.FORMATS[name](report), report.exit_code(level), note)
+
+
+def _differences(planned: Mapping[Path, tuple[str, str]], start: Path) -> str:
+    """What would be written, as a unified diff."""
+    lines: list[str] = []
+    for path, (found, wanted) in sorted(planned.items()):
+        name = str(output.relative(path, start.resolve()))
+        lines += difflib.unified_diff(
+            found.splitlines(keepends=True),
+            wanted.splitlines(keepends=True),
+            name,
+            name,
+        )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
 def _split(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -565,9 +565,6 @@ def check_modules(
     exact: Annotated[
         bool, typer.Option("--exact", help="Run black, flake8 and mypy themselves.")
     ] = False,
-    live: Annotated[
-        bool, typer.Option("--live", help="Start each module and probe it as well.")
-    ] = False,
     fix: Annotated[
         bool, typer.Option("--fix", help="Mend what can be mended safely.")
     ] = False,
@@ -594,7 +591,6 @@ def check_modules(
         write_baseline=write_baseline,
         since=since,
         exact=exact,
-        live=live,
         fix=fix,
         unsafe_fixes=unsafe_fixes,
         diff=diff,

@@ -175,10 +175,11 @@ def tested_share(source: ModuleSource) -> float:
     for file in source.tests:
         said += " ".join(value.text for value in file.constants.values())
     wanted: list[bool] = []
+    words = set(re.findall(r"\w+", said))
     for _, function in source.functions():
         if function.nested or function.name.startswith(("<", "_")):
             continue
-        wanted.append(re.search(rf"\b{re.escape(function.name)}\b", said) is not None)
+        wanted.append(function.name in words)
     for route in source.routes:
         pattern = re.sub(r"<[^>]*>", "@", route.path)
         pattern = re.escape(pattern).replace("@", "[^/]+")
@@ -402,7 +403,16 @@ def webhook_evidence(source: ModuleSource, route: Route) -> tuple[str, int] | No
         if re.search(r"verif|signature|webhook|signed|hmac", call.name, re.I):
             return route.file.path, call.line
     if route.auth is not None:
-        return route.auth.path, route.auth.line
+        function = route.function
+        inside = route.auth.path == route.file.path and (
+            function.line < route.auth.line <= function.end_line
+        )
+        reads = any(
+            re.search(r"key|token|signature|secret|auth", name, re.I)
+            for name, _ in function.headers
+        )
+        if not inside or reads:
+            return route.auth.path, route.auth.line
     return _verifies(source, route.file, route.number, 3, set())
 
 
@@ -430,7 +440,7 @@ def _verifies(
                 return file.path, call.line
     for compare in function.compares:
         texts = f"{compare.left.text} {compare.right.text}"
-        if re.search(r"signature|secret|verify_?token|hmac", texts, re.I):
+        if re.search(r"signature|secret|hmac|digest", texts, re.I):
             return file.path, compare.line
     if depth:
         for call in function.calls:

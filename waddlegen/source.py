@@ -8,7 +8,7 @@ import os
 import pickle
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache as cache_once
 from functools import cached_property
@@ -59,6 +59,7 @@ class ModuleSource:
     language: str = "python"
     exact: bool = False
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    instead: Mapping[Path, bytes] = field(default_factory=dict)
 
     @cached_property
     def relative(self) -> str:
@@ -142,7 +143,9 @@ class ModuleSource:
         return None if data is None else _decode(data)
 
     def _bytes(self, path: Path, shown: str) -> bytes | None:
-        """A file's bytes; pipes and devices are never opened."""
+        """A file's bytes, or those to be looked at instead; devices are never opened."""
+        if path in self.instead:
+            return self.instead[path]
         try:
             status = path.stat()
             if not os.path.isfile(path):
@@ -186,7 +189,8 @@ class ModuleSource:
                 data = self._bytes(self.folder / inside, inside)
                 if data is not None:
                     found.append(kept.facts(data, inside))
-        kept.keep()
+        if not self.instead:
+            kept.keep()
         return tuple(found)
 
     @cached_property
@@ -266,6 +270,14 @@ class ModuleSource:
             for function in file.functions
             for call in function.calls
         )
+
+    @cached_property
+    def calls_by_name(self) -> dict[str, list[tuple[Function, Call]]]:
+        """Every call by the last part of its name, with the function it stands in."""
+        found: dict[str, list[tuple[Function, Call]]] = {}
+        for _, function, call in self._calls:
+            found.setdefault(call.last, []).append((function, call))
+        return found
 
     @cached_property
     def memory(self) -> dict[object, object]:

@@ -20,9 +20,14 @@ SECRET = re.compile(
 )
 _COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_compare"})
 _VERIFIES = re.compile(
-    r"verif|compare_digest|signature|check_.*(key|token)", re.IGNORECASE
+    r"verif|compare_digest|signature|check_.*(key|token|sig)|valid.*sig", re.IGNORECASE
 )
-_SWITCH = re.compile(r"debug|dev|test|skip|disable|insecure|local", re.IGNORECASE)
+_SWITCH = re.compile(
+    r"(^|_)(debug|debug_mode|dev|dev_mode|development|testing|test_mode|insecure|local_mode|"
+    r"(skip|disable|no|bypass)_(auth\w*|verif\w*|signature\w*|check\w*|validation)|"
+    r"auth_disabled|verification_disabled)$",
+    re.IGNORECASE,
+)
 
 
 def is_check(function: Function, calls: set[str]) -> bool:

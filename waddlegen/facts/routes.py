@@ -32,7 +32,7 @@ CHECKS = re.compile(
 )
 _CALLER = re.compile(
     r"request\.headers|request\.authorization|request\.cookies|request\.auth|current_user|"
-    r"g\.user|g\.principal|(^|\.)session$|(^|\.)session\[|request\.user|websocket\.headers"
+    r"(^|\.)g\.get$|g\.user|g\.principal|(^|\.)session$|(^|\.)session\[|request\.user|websocket\.headers"
 )
 _SECRET_HEADER = re.compile(r"key|auth|token|signature|secret|session", re.IGNORECASE)
 _REFUSAL = re.compile(
@@ -475,7 +475,10 @@ def _hooks(code: Code) -> dict[tuple[str, str], Evidence]:
         for number, function in enumerate(file.functions):
             for call in function.decorators:
                 if call.last in {"before_request", "before_app_request", "middleware"}:
-                    if code.checks_caller(file, number):
+                    others = [c for c in function.decorators if c is not call]
+                    if code.checks_caller(file, number) or any(
+                        is_guard(code, file, other.name) for other in others
+                    ):
                         whole = call.last == "before_app_request"
                         note(file, call.receiver, whole, call.line, function.name)
             for call in function.calls:
@@ -530,7 +533,11 @@ def is_guard(code: Code, file: PythonFile, name: str) -> bool:
     own = [(f, n) for f, n in found if not f.functions[n].decorators or True]
     if own and not _from_library(file, name):
         return any(
-            code.checks_caller(other, index) or _composes(code, other, index)
+            code.checks_caller(other, index)
+            or _composes(code, other, index)
+            or any(
+                inner.nested and 401 in inner.statuses for inner in other.within(index)
+            )
             for other, index in own[:3]
         )
     known = origin.rpartition(".")[2] or last

@@ -102,6 +102,17 @@ def is_name_not_value(name: str, text: str) -> bool:
         return True
     if " " in text or "\n" in text or "{" in text:
         return True
+    if text.lower() in {
+        "true",
+        "false",
+        "yes",
+        "no",
+        "none",
+        "null",
+        "bearer",
+        "basic",
+    }:
+        return True
     own, given = "".join(words(name)), "".join(words(text))
     if given and (given in own or own.endswith(given)):
         return True

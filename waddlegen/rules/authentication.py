@@ -127,9 +127,27 @@ def _compares_secrets(compare: Compare, function: Function) -> bool:
     joined = {*words(left), *words(right)}
     if {"confirm", "confirmation", "repeat", "type", "kind"} & joined:
         return False
-    signature = is_signature(left) or is_signature(right)
-    secret = is_secret(left) or is_secret(right)
-    return signature or secret
+    if is_signature(left) or is_signature(right):
+        words_ = " ".join(
+            (left, right, *function.names, *(c.name for c in function.calls))
+        )
+        return bool(
+            re.search(r"hmac|hashlib|expected|computed|header|digest", words_, re.I)
+        )
+    if is_secret(left) and is_secret(right):
+        return True
+    if not (is_secret(left) or is_secret(right)):
+        return False
+    secret, other = (left, right) if is_secret(left) else (right, left)
+    if words(secret.rpartition(".")[2])[-1] in {"token", "tokens"}:
+        texts = f"{compare.left.text} {compare.right.text}"
+        return bool(
+            re.search(
+                r"header|config|settings|environ|expected|stored|[a-z]_token|request|_TOKEN",
+                texts,
+            )
+        )
+    return True
 
 
 def _meaning(value: Value, function: Function) -> str:

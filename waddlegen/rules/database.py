@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Function, PythonFile, Sql, SqlPart
+from waddlegen.facts.python import Function, PythonFile, Sql, SqlPart, Value
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -54,33 +54,33 @@ def _is_dangerous(
         return False
     position = places.index(part.name)
     found = False
-    for other in module.python:
-        for caller in other.functions:
-            for call in caller.calls:
-                if call.last != function.name or caller is function:
-                    continue
-                found = True
-                if part.origin == "keywords":
-                    if call.double_star:
-                        return True
-                    continue
-                if call.double_star or call.star:
-                    return True
-                value = call.argument(position, part.name)
-                if value is None:
-                    continue
-                if value.kind in {"str", "num", "none", "bool"}:
-                    continue
-                if value.kind in {"list", "dict"} and not value.names:
-                    continue
-                if value.kind == "dict" and "*" not in value.text.split(","):
-                    continue
-                if value.kind == "name" and value.text.rpartition(".")[2].isupper():
-                    continue
+    for caller, call in module.calls_by_name.get(function.name, ()):
+        if caller is function:
+            continue
+        found = True
+        if part.origin == "keywords":
+            if call.double_star:
                 return True
+            continue
+        if call.double_star or call.star:
+            return True
+        value = call.argument(position, part.name)
+        if value is not None and not _is_constant(value):
+            return True
     if not found and function.name.startswith("_") and part.origin == "parameter":
         return False
     return not found
+
+
+def _is_constant(value: Value) -> bool:
+    """Whether a caller passes what it wrote itself."""
+    if value.kind in {"str", "num", "none", "bool"}:
+        return True
+    if value.kind in {"list", "dict"} and not value.names:
+        return True
+    if value.kind == "dict" and "*" not in value.text.split(","):
+        return True
+    return value.kind == "name" and value.text.rpartition(".")[2].isupper()
 
 
 _TABLE = re.compile(r"\b(?:FROM|UPDATE|INTO|JOIN)\s+([a-z_][\w.]*)", re.IGNORECASE)

@@ -279,6 +279,11 @@ def _told(function: Function, call: Call) -> str:
                 continue
             if _holds_secret(name, function, value) and not masked:
                 return name
+    for header, line in function.headers:
+        if call.line <= line <= call.end_line and re.search(
+            r"key|authorization|token|cookie|signature", header, re.I
+        ):
+            return header
     for name, value in call.keywords.items():
         if value.kind == "name" and is_secret(name) and name not in {"user"}:
             return name

@@ -338,6 +338,8 @@ def _module_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
             continue
         if _is_class_field(file, assign.line):
             continue
+        if any(f"{name}.discard" in f.names for f in file.functions):
+            continue
         users = [f for f in file.functions[1:] if not f.name.startswith("<main")]
         filled = [f for f in users if _fills(f, name) and _at_request(f)]
         if filled and not re.search(

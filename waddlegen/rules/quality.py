@@ -258,6 +258,43 @@ def type_finding(module: ModuleSource) -> Iterator[Problem]:
         )
 
 
+def tidy(text: str, path: Path) -> str:
+    """A text as ruff formats it, without unused imports; the text itself without ruff."""
+    ruff = tool("ruff")
+    if not ruff:
+        return text
+    for words in (
+        [
+            "check",
+            "--fix-only",
+            "--select",
+            "F401,F541,W,E711,E712",
+            "--exit-zero",
+            "-q",
+        ],
+        ["format", "-q"],
+    ):
+        done = subprocess.run(
+            [
+                ruff,
+                *words,
+                "--isolated",
+                "--no-cache",
+                "--stdin-filename",
+                path.name,
+                "-",
+            ],
+            input=text,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=_TIMEOUT,
+        )
+        if done.returncode == 0 and done.stdout:
+            text = done.stdout
+    return text
+
+
 @rule("WB204", severity=Severity.WARNING, topic="docstring", checklist="CQ2")
 def undocumented_function(module: ModuleSource) -> Iterator[Problem]:
     """A function has no docstring.

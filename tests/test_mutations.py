@@ -1,0 +1,122 @@
+"""One defect put into a clean generated module yields exactly the finding that is meant."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+from waddlegen.check import Options, check
+
+GENERATED = ROOT / "generated"
+MODULE = "inventory_interaction"
+EXTRA = "utils/extra.py"
+
+# A new file of the module, whole: formatted, documented, and wrong in one way.
+FILES = {
+    "WB212": "def read() -> None:\n    {doc}\n    try:\n        int('x')\n    except Exception:\n        pass\n",
+    "WB213": "async def read(url: str) -> None:\n    {doc}\n    async with aiohttp.ClientSession() as session:\n        await session.get(url)\n",
+    "WB216": "def read() -> object:\n    {doc}\n    return error_response('not found', 404)\n",
+    "WB401": "DB_PASSWORD = 'postgres123'\n",
+    "WB402": "SECRET = os.getenv('JWT_SECRET', 'waddle-secret')\n",
+    "WB403": "URL = 'postgresql://waddlebot:hunter2@db/waddlebot'\n",
+    "WB413": "def same(api_key: str, known_api_key: str) -> bool:\n    {doc}\n    return api_key == known_api_key\n",
+    "WB414": "def verify_token(token: str) -> bool:\n    {doc}\n    if not settings().jwt_secret:\n        return True\n    return token == ''\n",
+    "WB432": "def sign(body: dict[str, str], secret: bytes) -> bytes:\n    {doc}\n    return hmac.new(secret, json.dumps(body).encode(), hashlib.sha256).digest()\n",
+    "WB441": "async def find(db: Any, name: str) -> Any:\n    {doc}\n    return await db.fetch(f\"SELECT * FROM inventory_items WHERE name = '{{name}}'\")\n",
+    "WB443": "def read(text: str) -> object:\n    {doc}\n    return eval(text)\n",
+    "WB551": "async def wait() -> None:\n    {doc}\n    time.sleep(1)\n",
+    "WB552": "async def names(db: Any, ids: list[int]) -> None:\n    {doc}\n    for each in ids:\n        await db.fetch('SELECT name FROM inventory_items WHERE id = $1', each)\n",
+    "WB553": "_seen: dict[str, int] = {{}}\n\n\ndef note(user: str) -> None:\n    {doc}\n    _seen[user] = 1\n",
+    "WB554": "async def every(tasks: list[Any]) -> Any:\n    {doc}\n    return await asyncio.gather(*tasks)\n",
+    "WB555": "async def start() -> None:\n    {doc}\n    asyncio.create_task(asyncio.sleep(1))\n",
+    "WB556": "def now() -> datetime:\n    {doc}\n    return datetime.utcnow()\n",
+    "WB609": "def tell() -> None:\n    {doc}\n    print('started')\n",
+    "WB611": "def tell(token: str) -> None:\n    {doc}\n    logger.info('using %s', token)\n",
+    "WB821": "import httpx\n\nCLIENT = httpx.AsyncClient()\n",
+    "WB831": "ROUTER = 'http://core-router:8000'\n",
+}
+IMPORTS = {
+    "WB213": "import aiohttp",
+    "WB216": "from flask_core.api import error_response",
+    "WB402": "import os",
+    "WB414": "from config import settings",
+    "WB432": "import hashlib\nimport hmac\nimport json",
+    "WB441": "from typing import Any",
+    "WB551": "import time",
+    "WB552": "from typing import Any",
+    "WB554": "import asyncio\nfrom typing import Any",
+    "WB555": "import asyncio",
+    "WB556": "from datetime import datetime",
+    "WB611": "from utils.logging import logger",
+}
+
+# A change of a file that is there: what is replaced, and by what.
+EDITS = {
+    "WB201": ("utils/logging.py", 'get_logger("', 'get_logger( "'),
+    "WB202": ("utils/logging.py", "logger = ", "import os\n\nlogger = "),
+    "WB204": (
+        "handlers/items.py",
+        '    """The feature\'s service, with what the module works with."""\n',
+        "",
+    ),
+    "WB411": (
+        "handlers/items.py",
+        '@blueprint.get("/api/v1/inventory")\n@require_api_key(role="user")\n',
+        '@blueprint.get("/api/v1/inventory")\n',
+    ),
+    "WB302": (
+        "tests/test_integration.py",
+        "async def test_metrics_count_requests",
+        'async def test_nothing(client: Any) -> None:\n    """Nothing."""\n'
+        '    await client.get("/healthz")\n\n\nasync def test_metrics_count_requests',
+    ),
+    "WB704": (".env.example", "MODULE_VERSION=0.2.0\n", ""),
+}
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A copy of a generated module, with the library and the manifests beside it."""
+    for name in (MODULE, "libs", ".github", ".waddlegen"):
+        shutil.copytree(GENERATED / name, tmp_path / name)
+    return tmp_path / MODULE
+
+
+def found(module: Path) -> set[str]:
+    """The rules that find something."""
+    return {finding.code for finding in check([module], Options()).findings}
+
+
+@pytest.mark.parametrize("code", FILES)
+def test_a_defect_in_a_new_file_is_what_is_found(code: str, module: Path) -> None:
+    """The rule that is meant, and no other."""
+    text = FILES[code].format(doc='"""Do one thing."""')
+    parts = [f'"""One defect: {code}."""', IMPORTS.get(code, ""), text]
+    source = "\n\n".join(part for part in parts if part)
+    source = source.replace("'", '"') if '"SELECT' not in text else source
+    path = module / EXTRA
+    path.write_text(_formatted(source), "utf-8")
+
+    assert {code} == found(module)
+
+
+def _formatted(source: str) -> str:
+    """The source as black would have it."""
+    import black
+
+    return black.format_str(source, mode=black.Mode())
+
+
+@pytest.mark.parametrize("code", [code for code, edit in EDITS.items() if edit])
+def test_a_defect_in_a_file_that_is_there_is_what_is_found(
+    code: str, module: Path
+) -> None:
+    """The rule that is meant, and no other."""
+    name, before, after = EDITS[code] or ("", "", "")
+    path = module / name
+    text = path.read_text("utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), "utf-8")
+
+    assert {code} == found(module)
