@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import rendering, start
+from benchmarks import rendering, start, updating
 from benchmarks.measure import Result
 
 BENCHMARKS: dict[str, Callable[[Path], Result]] = {
@@ -15,6 +15,9 @@ BENCHMARKS: dict[str, Callable[[Path], Result]] = {
     "new-vs-copier": rendering.new_against_copier,
     "new-vs-cookiecutter": rendering.new_against_cookiecutter,
     "fleet-of-24": rendering.whole_fleet,
+    "update": updating.update,
+    "status": updating.status,
+    "no-op": updating.no_op,
 }
 
 

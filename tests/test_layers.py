@@ -23,7 +23,7 @@ LAYERS = [
     "undo base".split(),
     "fleet".split(),
     "questionnaire listing runner".split(),
-    "create update status".split(),
+    "create update status branch bundle".split(),
     "cli".split(),
     "__main__".split(),
 ]

@@ -60,6 +60,7 @@ class Step:
     shared: bool = False
     moved_from: Path | None = None
     waiting: tuple[PurePosixPath, ...] = ()
+    spec: ModuleSpec | None = None
 
     @property
     def writes(self) -> bool:
@@ -85,7 +86,7 @@ class Step:
             apply.move_folder(self.moved_from, self.folder)
         record = None if self.lock is None else self.lock.dump()
         records: dict[str, str | None] = {}
-        if record is not None and self.writes:
+        if record is not None and (self.writes or self.lock_differs(record)):
             records |= undo.record(self.folder, self.plan, moved)
         if self.plan.marked:
             paths = [change.path for change in self.plan.marked]
@@ -171,7 +172,7 @@ class Fleet:
         recorded = read_lock(source)
         waiting = pending.read(source)
         if waiting:
-            return Step(folder, _waiting(waiting), None, waiting=waiting)
+            return Step(folder, _waiting(waiting), None, waiting=waiting, spec=spec)
         wanted = self.module_tree(spec, seeds)
         found = disk.read_files(source, {*wanted, *recorded.files})
         bases = self.bases.of_module(recorded, seeds)
@@ -205,7 +206,7 @@ class Fleet:
             done,
         )
         moved_from = source if source != folder else None
-        return Step(folder, planned, record, moved_from=moved_from)
+        return Step(folder, planned, record, moved_from=moved_from, spec=spec)
 
     def _fixed(self, planned: Plan, spec: ModuleSpec) -> Plan:
         """The plan with the methods added that services miss."""

@@ -116,15 +116,11 @@ def drift_lines(
         yield f"{folder / each.path}:{each.line}: {each.message} ({name}:{each.spec_line})"
 
 
-def drift_of(
-    project: Project, names: Sequence[str], steps: Sequence[Step], here: Path
-) -> Iterator[str]:
-    """The drift of some modules, as it is before their steps are applied."""
-    by_folder = {step.folder: step for step in steps}
-    for name in names:
-        spec, _ = fleet.load(project, name)
-        step = by_folder[project.fleet / spec.package]
-        yield from drift_lines(project, spec, step, here)
+def drift_of(project: Project, steps: Sequence[Step], here: Path) -> Iterator[str]:
+    """The drift of the modules among some steps, as it is before those are applied."""
+    for step in steps:
+        if step.spec is not None:
+            yield from drift_lines(project, step.spec, step, here)
 
 
 def hand_edits(project: Project, name: str, here: Path) -> Iterator[str]:
