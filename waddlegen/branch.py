@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from waddlegen import output
+from waddlegen import output, undo
 from waddlegen.errors import UsageError
 from waddlegen.fleet import Step
 from waddlegen.plan import Action
@@ -23,10 +23,11 @@ def commit(root: Path, branch: str, steps: Sequence[Step]) -> tuple[str, ...]:
     if not ready:
         return ()
     _git(root, "switch", "--quiet", "--create", branch)
+    run = undo.new_run()
     done = []
     for step in ready:
         name = str(output.relative(step.folder, root))
-        step.apply()
+        step.apply(run)
         _git(root, "add", "--all", "--", *_paths(step, root))
         if not _git(root, "diff", "--cached", "--name-only").strip():
             continue

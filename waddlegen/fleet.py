@@ -73,8 +73,8 @@ class Step:
         record = None if self.lock is None else self.lock.dump()
         return self.writes or (record is not None and self.lock_differs(record))
 
-    def apply(self) -> None:
-        """Write the folder; one that is blocked stays as it is."""
+    def apply(self, run: str) -> None:
+        """Write the folder, as part of a run; one that is blocked stays as it is."""
         if self.shared:
             apply.recover_files(self.folder, self.plan)
         else:
@@ -87,7 +87,7 @@ class Step:
         record = None if self.lock is None else self.lock.dump()
         records: dict[str, str | None] = {}
         if record is not None and (self.writes or self.lock_differs(record)):
-            records |= undo.record(self.folder, self.plan, moved)
+            records |= undo.record(self.folder, self.plan, run, moved)
         if self.plan.marked:
             paths = [change.path for change in self.plan.marked]
             records[pending.NAME] = pending.dump(paths)
@@ -467,10 +467,11 @@ def _renew(change: Change) -> Change:
 
 def apply_all(steps: Sequence[Step]) -> None:
     """Write every step: first those that share a folder, then the others side by side."""
+    run = undo.new_run()
     for step in steps:
         if step.shared:
-            step.apply()
+            step.apply(run)
     with ThreadPoolExecutor() as pool:
-        done = [pool.submit(step.apply) for step in steps if not step.shared]
+        done = [pool.submit(step.apply, run) for step in steps if not step.shared]
     for each in done:
         each.result()
