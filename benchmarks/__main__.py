@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import rendering, runtime, soak, start
+from benchmarks import rendering, runtime, soak, start, updating
 from benchmarks.measure import Result
 
 BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
@@ -17,6 +17,9 @@ BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
     "fleet-of-24": rendering.whole_fleet,
     "runtime": runtime.runtime,
     "soak": soak.soak,
+    "update": updating.update,
+    "status": updating.status,
+    "no-op": updating.no_op,
 }
 
 

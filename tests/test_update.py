@@ -189,6 +189,52 @@ def without_undo(files: dict[str, str]) -> dict[str, str]:
     return {path: text for path, text in files.items() if "/undo/" not in path}
 
 
+def test_abort_refuses_where_other_files_changed_since(
+    box: Sandbox, waddle: Cli
+) -> None:
+    """Only what was written into the conflicts themselves goes, and undo brings it back."""
+    box.edit("Dockerfile", "--timeout=5s", "--timeout=25s")
+    box.template("Dockerfile.jinja", "--timeout=5s", "--timeout=7s")
+    box.template("utils/__init__.py.jinja", '"""', '"""New: ')
+    waddle("update", "--all")
+    box.edit("utils/__init__.py", "New: ", "New, and mine: ")
+    box.edit("Dockerfile", "--timeout=25s", "--timeout=26s")
+
+    refused = waddle("update", "--abort")
+
+    assert 3 == refused.returncode and "utils/__init__.py" in refused.stderr
+    assert "mine" in box.read("utils/__init__.py")
+    box.edit("utils/__init__.py", "New, and mine: ", "New: ")
+    assert 0 == waddle("update", "--abort").returncode
+    assert "--timeout=25s" in box.read("Dockerfile")
+    assert 0 == waddle("undo").returncode
+    assert "--timeout=26s" in box.read("Dockerfile")
+
+
+def test_without_a_lock_every_file_is_the_users(box: Sandbox, waddle: Cli) -> None:
+    """What differs is a conflict, and can be settled file by file."""
+    box.edit("Dockerfile", "--timeout=5s", "--timeout=25s")
+    box.module(".waddlegen/lock.json").unlink()
+
+    done = waddle("update", "--all")
+
+    assert 3 == done.returncode and "not written by waddlegen" in done.stdout
+    assert 0 == waddle("resolve", "generated/demo/Dockerfile", "--ours").returncode
+    assert 0 == waddle("update", "--all").returncode
+    assert "--timeout=25s" in box.read("Dockerfile")
+
+
+def test_a_module_without_a_spec_is_an_orphan(box: Sandbox, waddle: Cli) -> None:
+    """Its folder is named and left alone."""
+    box.spec(LEAST.format(id="other", port=8200), "other")
+    box.update()
+    (box.root / "module_specs/demo.yaml").unlink()
+
+    assert 0 == waddle("update", "--all").returncode
+    assert "orphan     generated/demo/\n" in waddle("status").stdout
+    assert box.module("main.py").exists()
+
+
 def test_undo_restores_exactly_and_can_be_undone(box: Sandbox, waddle: Cli) -> None:
     """Created, changed and deleted files, permissions and the lock, in every folder."""
     box.module("Dockerfile").chmod(0o640)

@@ -155,7 +155,7 @@ def test_a_killed_release_leaves_a_lock_that_fits_its_files(box: Sandbox) -> Non
     release(box, 1)
     steps = box.steps()
     for step in steps[: len(steps) // 2]:
-        step.apply()
+        step.apply("0")
     shutil.rmtree(box.root / "templates/nothing", ignore_errors=True)
     states = {box.read(".waddlegen/lock.json", name) for name in NAMES}
 

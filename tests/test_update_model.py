@@ -254,7 +254,7 @@ class Fleet(RuleBasedStateMachine):
     def crash(self, upto: int) -> None:
         """An update is killed after some folders; those are new and the others old."""
         for step in self.box.steps()[:upto]:
-            step.apply()
+            step.apply("0")
         self.before = None
 
     @rule()
@@ -286,8 +286,12 @@ class Fleet(RuleBasedStateMachine):
     def abort(self, name: str) -> None:
         """An update with conflicts is taken back; lines written since go with it."""
         before = self.present()
-        done = list(settling.abort([self.box.module("", name)]))
-        if done:
+        waiting = pending.read(self.box.module("", name))
+        try:
+            list(settling.abort([self.box.module("", name)]))
+        except ConflictError:
+            return  # other files of that update were edited since
+        if waiting:
             self.lines -= before - self.present()
 
     def present(self) -> set[int]:

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.helpers import build_tree
-from tests.rendering import HOSTILE, Case, every_case, tool
+from tests.rendering import CASES, HOSTILE, Case, every_case, tool
 
 
 def workflow(case: Case) -> dict[str, Any]:
@@ -18,10 +18,15 @@ def workflow(case: Case) -> dict[str, Any]:
     return document
 
 
+UPDATE = ".github/workflows/waddlegen-update.yml"
+
+
 @every_case
 def test_a_module_has_one_workflow(case: Case) -> None:
-    """It is named for the module and lies where GitHub looks."""
-    assert [f".github/workflows/{case.spec.id}.yml"] == list(case.fleet)
+    """It is named for the module and lies where GitHub looks; the fleet has one too."""
+    own = f".github/workflows/{case.spec.id}.yml"
+
+    assert {own, UPDATE} == set(case.fleet)
     assert case.spec.id == workflow(case)["name"]
 
 
@@ -122,3 +127,14 @@ def test_no_free_text_reaches_it(case: Case) -> None:
             assert len(line) < 12 or line not in text
     for expression in re.findall(r"\${{(.*?)}}", text):
         assert "github.ref" == expression.strip()
+
+
+def test_the_update_of_the_fleet_opens_a_pull_request() -> None:
+    """On a schedule, with leave to write for that job alone, and actions that are pinned."""
+    document = YAML(typ="safe").load(CASES[0].fleet[UPDATE])
+    job = document["jobs"]["update"]
+
+    assert {"schedule", "workflow_dispatch"} == set(document["on"])
+    assert {} == document["permissions"]
+    assert {"contents": "write", "pull-requests": "write"} == job["permissions"]
+    assert any("update --all --branch" in step.get("run", "") for step in job["steps"])

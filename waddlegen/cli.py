@@ -226,6 +226,14 @@ def update(
         bool,
         typer.Option("--fix", help="Append the methods that services do not have yet."),
     ] = False,
+    branch: Annotated[
+        bool,
+        typer.Option("--branch", help="Commit each module on a new git branch."),
+    ] = False,
+    body: Annotated[
+        Path | None,
+        typer.Option(help="Where --branch writes the pull request's text."),
+    ] = None,
     go_on: Annotated[
         bool, typer.Option("--continue", help="Go on after conflicts were settled.")
     ] = False,
@@ -247,7 +255,10 @@ def update(
             return
     before = fresh.signature(project)
     steps = create.renew(project, ids, force, restore, fix)
-    text = "\n".join(_update_lines(project, ids, steps, diff, json_output, verbose))
+    if branch:
+        _commit(project, steps, body)
+        return
+    text = "\n".join(_update_lines(project, steps, diff, json_output, verbose))
     print(text)
     if not (dry_run or check or diff):
         fleet.apply_all(steps)
@@ -264,6 +275,27 @@ def update(
         fresh.remember(project, sys.argv[1:], text, before)
 
 
+def _commit(project: "Project", steps: "tuple[Step, ...]", body: Path | None) -> None:
+    """Commit an update on a branch and write the text of its pull request."""
+    from waddlegen import apply, branch, status
+    from waddlegen.lock import digest
+
+    drift = list(status.drift_of(project, steps, project.root))
+    text = "\n".join(branch.body(project.root, steps, drift)) + "\n"
+    name = f"waddlegen/update-{digest(text)[:8]}"
+    done = branch.commit(project.root, name, steps)
+    if done and body is not None:
+        apply.write_file(body, text)
+        print(name)
+    elif done:
+        print(f"{name}\n\n{text}", end="")
+    else:
+        print("nothing to do")
+    conflicts = sum(len(step.plan.conflicts) for step in steps)
+    if conflicts:
+        raise ConflictError(f"{conflicts} in conflict; those modules were left out")
+
+
 def _settle(project: "Project", ids: tuple[str, ...], abort: bool) -> None:
     """Go on after conflicts, or go back before them."""
     from waddlegen import update as settling
@@ -277,7 +309,6 @@ def _settle(project: "Project", ids: tuple[str, ...], abort: bool) -> None:
 
 def _update_lines(
     project: "Project",
-    ids: tuple[str, ...],
     steps: "tuple[Step, ...]",
     diff: bool,
     json_output: bool,
@@ -287,7 +318,7 @@ def _update_lines(
     from waddlegen import status
     from waddlegen.update import shown
 
-    drift = status.drift_of(project, ids, steps, Path.cwd().resolve())
+    drift = status.drift_of(project, steps, Path.cwd().resolve())
     if json_output:
         yield json.dumps(shown(steps) | {"services": list(drift)}, indent=1)
         return
@@ -475,11 +506,20 @@ def show(
             "--answers", help="As answers for copier, every derived name included."
         ),
     ] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="As .copier-answers.yml, for `copier update` from a bundle."),
+    ] = None,
 ) -> None:
     """Print a module's spec with every default filled in."""
     from waddlegen import listing
 
     project = _project(context)
+    if bundle is not None:
+        from waddlegen import bundle as bundling
+
+        print(bundling.answers(project, name, context.obj / bundle), end="")
+        return
     print(
         listing.answers(project, name) if answers else listing.resolved(project, name),
         end="",
@@ -618,6 +658,15 @@ def explain_rule(
     from waddlegen import checking
 
     print(checking.explanation(code))
+
+
+@template_app.command()
+def bundle(context: typer.Context, target: Path) -> None:
+    """Write every version of the module templates as a git bundle, for stock copier."""
+    from waddlegen import bundle as bundling
+
+    count = bundling.write(_project(context), context.obj / target)
+    print(f"{target}: {count} versions")
 
 
 @template_app.command()

@@ -60,6 +60,7 @@ class Step:
     shared: bool = False
     moved_from: Path | None = None
     waiting: tuple[PurePosixPath, ...] = ()
+    spec: ModuleSpec | None = None
 
     @property
     def writes(self) -> bool:
@@ -72,8 +73,8 @@ class Step:
         record = None if self.lock is None else self.lock.dump()
         return self.writes or (record is not None and self.lock_differs(record))
 
-    def apply(self) -> None:
-        """Write the folder; one that is blocked stays as it is."""
+    def apply(self, run: str) -> None:
+        """Write the folder, as part of a run; one that is blocked stays as it is."""
         if self.shared:
             apply.recover_files(self.folder, self.plan)
         else:
@@ -85,8 +86,8 @@ class Step:
             apply.move_folder(self.moved_from, self.folder)
         record = None if self.lock is None else self.lock.dump()
         records: dict[str, str | None] = {}
-        if record is not None and self.writes:
-            records |= undo.record(self.folder, self.plan, moved)
+        if record is not None and (self.writes or self.lock_differs(record)):
+            records |= undo.record(self.folder, self.plan, run, moved)
         if self.plan.marked:
             paths = [change.path for change in self.plan.marked]
             records[pending.NAME] = pending.dump(paths)
@@ -171,7 +172,7 @@ class Fleet:
         recorded = read_lock(source)
         waiting = pending.read(source)
         if waiting:
-            return Step(folder, _waiting(waiting), None, waiting=waiting)
+            return Step(folder, _waiting(waiting), None, waiting=waiting, spec=spec)
         wanted = self.module_tree(spec, seeds)
         found = disk.read_files(source, {*wanted, *recorded.files})
         bases = self.bases.of_module(recorded, seeds)
@@ -205,7 +206,7 @@ class Fleet:
             done,
         )
         moved_from = source if source != folder else None
-        return Step(folder, planned, record, moved_from=moved_from)
+        return Step(folder, planned, record, moved_from=moved_from, spec=spec)
 
     def _fixed(self, planned: Plan, spec: ModuleSpec) -> Plan:
         """The plan with the methods added that services miss."""
@@ -466,10 +467,11 @@ def _renew(change: Change) -> Change:
 
 def apply_all(steps: Sequence[Step]) -> None:
     """Write every step: first those that share a folder, then the others side by side."""
+    run = undo.new_run()
     for step in steps:
         if step.shared:
-            step.apply()
+            step.apply(run)
     with ThreadPoolExecutor() as pool:
-        done = [pool.submit(step.apply) for step in steps if not step.shared]
+        done = [pool.submit(step.apply, run) for step in steps if not step.shared]
     for each in done:
         each.result()

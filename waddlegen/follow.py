@@ -6,6 +6,7 @@ A missing method can be appended on request; a body that was written is never to
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from waddlegen.endpoint import Endpoint, endpoints
@@ -56,25 +57,26 @@ def _of_service(
     lines: "_Lines",
 ) -> Iterator[Drift]:
     """The disagreements of one service."""
-    here = lines.of("features", spec.features.index(feature))
+    place = ("features", spec.features.index(feature))
     service = class_of(text, feature.class_name)
     if service is None:
-        yield Drift(path, 1, here, f"defines no class {feature.class_name}")
+        yield Drift(path, 1, lines.of(*place), f"defines no class {feature.class_name}")
         return
     methods = _methods(service)
     wanted = _wanted(spec, feature)
     for name, endpoint in wanted.items():
-        spec_line = lines.of_operation(spec, feature, name)
         if name not in methods:
+            spec_line = lines.of_operation(spec, feature, name)
             yield Drift(path, service.lineno, spec_line, f"{name} is missing")
         elif endpoint is not None:
             for line, field in _unknown_fields(methods[name], endpoint):
                 message = f"{name} reads params.{field}, which the spec does not have"
+                spec_line = lines.of_operation(spec, feature, name)
                 yield Drift(path, line, spec_line, message)
     for name, method in methods.items():
         if name not in wanted and _is_operation(method):
             message = f"{name} is no operation of the spec any more"
-            yield Drift(path, method.lineno, here, message)
+            yield Drift(path, method.lineno, lines.of(*place), message)
 
 
 def class_of(text: str, name: str) -> ast.ClassDef | None:
@@ -130,9 +132,14 @@ class _Lines:
     """Where things stand in the text of a spec."""
 
     def __init__(self, source: str) -> None:
-        """Read the text; one that is no YAML has only a first line."""
-        root, _ = compose(source)
-        self.root = root or Node(1, 1, {})
+        """Keep the text; it is read when a line is asked for."""
+        self.source = source
+
+    @cached_property
+    def root(self) -> Node:
+        """The text, read; one that is no YAML has only a first line."""
+        root, _ = compose(self.source)
+        return root or Node(1, 1, {})
 
     def of(self, *loc: str | int) -> int:
         """The line of a place, or of the nearest one around it."""

@@ -110,13 +110,14 @@ class History:
                 raise UsageError(f"{self.name}: {error}") from error
         return data
 
+    def versions(self, tree: str) -> tuple[str, ...]:
+        """The versions of a tree, in the order they were recorded."""
+        _, versions = self._records
+        return tuple(v["version"] for v in versions.values() if v["tree"] == tree)
+
     def latest(self, tree: str) -> str:
         """The version of a tree that was recorded last; empty when there is none."""
-        _, versions = self._records
-        own = [
-            record["version"] for record in versions.values() if record["tree"] == tree
-        ]
-        return own[-1] if own else ""
+        return (self.versions(tree) or ("",))[-1]
 
     def recorded(self, tree: str, version: str, files: Files) -> "History":
         """The history with this version; itself when it is known already."""

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from waddlegen import disk, fleet, follow, output
+from waddlegen import disk, fleet, follow, lock, output
 from waddlegen.fleet import Fleet, Step
 from waddlegen.lock import Lock, digest
+from waddlegen.names import snake
 from waddlegen.plan import Action, Ownership
 from waddlegen.project import Project
 from waddlegen.spec import ModuleSpec
@@ -28,17 +29,29 @@ class Status:
     drift: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
 
-    @property
-    def is_current(self) -> bool:
-        """Whether no update would change anything, and nothing waits for anybody."""
-        settled = not (self.drift or self.orphans or self.conflicts)
-        return self.templates == self.spec == "current" and settled
-
 
 def statuses(project: Project, names: Sequence[str], here: Path) -> list[Status]:
-    """How some modules stand."""
+    """How some modules stand; with all of them, also folders no spec describes any more."""
     modules = Fleet(project)
-    return [_status(modules, name, here) for name in names]
+    found = [_status(modules, name, here) for name in names]
+    if set(names) == set(project.module_ids()):
+        found += _left(modules, here)
+    return found
+
+
+def _left(modules: Fleet, here: Path) -> Iterator[Status]:
+    """Folders of modules whose spec is gone, unless that module has another name now."""
+    specs = fleet.load_all(modules.project)
+    known = {spec.package for spec in specs}
+    known |= {snake(name) for spec in specs for name in spec.legacy_names}
+    for path in sorted(modules.project.fleet.glob(f"*/{lock.PATH}")):
+        folder = path.parents[1]
+        if folder.name not in known:
+            recorded = fleet.read_lock(folder)
+            state = _template_state(modules, recorded)
+            name = str(recorded.spec.get("id", folder.name))
+            orphan = f"{output.relative(folder, here)}/"
+            yield Status(name, state, "gone", orphans=(orphan,))
 
 
 def _status(modules: Fleet, name: str, here: Path) -> Status:
@@ -116,15 +129,11 @@ def drift_lines(
         yield f"{folder / each.path}:{each.line}: {each.message} ({name}:{each.spec_line})"
 
 
-def drift_of(
-    project: Project, names: Sequence[str], steps: Sequence[Step], here: Path
-) -> Iterator[str]:
-    """The drift of some modules, as it is before their steps are applied."""
-    by_folder = {step.folder: step for step in steps}
-    for name in names:
-        spec, _ = fleet.load(project, name)
-        step = by_folder[project.fleet / spec.package]
-        yield from drift_lines(project, spec, step, here)
+def drift_of(project: Project, steps: Sequence[Step], here: Path) -> Iterator[str]:
+    """The drift of the modules among some steps, as it is before those are applied."""
+    for step in steps:
+        if step.spec is not None:
+            yield from drift_lines(project, step.spec, step, here)
 
 
 def hand_edits(project: Project, name: str, here: Path) -> Iterator[str]:

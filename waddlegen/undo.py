@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,16 +17,17 @@ _IGNORE = {"undo/.gitignore": "*\n"}
 _RECORDS = ("lock.json", "conflicts.json")
 
 
-@cache
-def run_id() -> str:
-    """This run of waddlegen, later runs sorted after it."""
+def new_run() -> str:
+    """The id of a run that begins, sorted after those before it."""
     return f"{time.time_ns():020}"
 
 
-def record(folder: Path, plan: Plan, moved: str = "") -> dict[str, str | None]:
+def record(
+    folder: Path, plan: Plan, run: str, moved: str = ""
+) -> dict[str, str | None]:
     """The files below `.waddlegen` from which the plan can be undone.
 
-    `moved` is the name the folder had before the run, where it got another.
+    All folders of one `run` are undone together. `moved` is the name the folder had before the run, where it got another.
     """
     files: dict[str, Any] = {}
     found = disk.read_files(folder, [change.path for change in plan.writes])
@@ -44,7 +44,7 @@ def record(folder: Path, plan: Plan, moved: str = "") -> dict[str, str | None]:
         for name in _RECORDS
         for path in [folder / apply.RECORDS / name]
     }
-    last = {"run": run_id(), "files": files, "records": records, "moved": moved}
+    last = {"run": run, "files": files, "records": records, "moved": moved}
     return {**_IGNORE, LAST: json.dumps(last, indent=1) + "\n"}
 
 
@@ -58,14 +58,18 @@ class Last:
     records: Mapping[str, str | None]
     moved: str = ""
 
-    def plan(self) -> Plan:
-        """The way back; raises ConflictError with the files that changed since."""
+    def plan(self, but: Collection[PurePosixPath] = ()) -> Plan:
+        """The way back; raises ConflictError with the files that changed since.
+
+        Files in `but` may have changed: they are the conflicts somebody worked on.
+        """
         paths = [PurePosixPath(path) for path in self.files]
         found = disk.read_files(self.folder, paths)
         changed = [
             f"{self.folder / path}"
             for path in paths
-            if (text := found.get(path)) != self.files[str(path)]["before"]
+            if path not in but
+            and (text := found.get(path)) != self.files[str(path)]["before"]
             and (None if text is None else digest(text))
             != self.files[str(path)]["after"]
         ]
@@ -73,12 +77,6 @@ class Last:
             raise ConflictError(
                 "changed since, so nothing was undone:\n  " + "\n  ".join(changed)
             )
-        return self.forced_plan()
-
-    def forced_plan(self) -> Plan:
-        """The way back, whatever was done since; that is kept for another undo."""
-        paths = [PurePosixPath(path) for path in self.files]
-        found = disk.read_files(self.folder, paths)
         return Plan(
             tuple(self._change(path, found.get(path)) for path in sorted(paths))
         )
@@ -134,10 +132,10 @@ def folders(fleet: Path) -> Iterator[Path]:
     yield from (fleet, *sorted(found))
 
 
-def put_back(last: Last, plan: Plan, shared: bool) -> None:
+def put_back(last: Last, plan: Plan, run: str, shared: bool) -> None:
     """Carry the way back out; it can itself be undone."""
     folder = last.folder
-    back = record(folder, plan, folder.name if last.moved else "")
+    back = record(folder, plan, run, folder.name if last.moved else "")
     if shared:
         apply.apply_records(folder, back)
         apply.apply_files(folder, plan)

@@ -9,6 +9,7 @@ from waddlegen.base import LIBRARY
 from waddlegen.errors import ConflictError, UsageError
 from waddlegen.fleet import Fleet, Step
 from waddlegen.lock import Lock, digest
+from waddlegen.names import snake
 from waddlegen.plan import Action, Change, Plan
 from waddlegen.project import Project
 
@@ -34,17 +35,23 @@ def settle(folders: Iterable[Path]) -> None:
 
 
 def abort(folders: Iterable[Path]) -> Iterator[tuple[Path, Plan]]:
-    """Put folders with open conflicts back to what they were before that update."""
+    """Put folders with open conflicts back to what they were before that update.
+
+    What was written into the conflicts since goes with them; `waddlegen undo` brings it
+    back. Raises ConflictError when other files of that update changed since.
+    """
+    run = undo.new_run()
     for folder in folders:
-        if not pending.read(folder):
+        waiting = pending.read(folder)
+        if not waiting:
             continue
         last = undo.last(folder)
         if last is None:
             raise UsageError(
                 f"{folder}: what was there before is not known here; settle the conflicts"
             )
-        settled = last.forced_plan()
-        undo.put_back(last, settled, _is_shared(folder))
+        settled = last.plan(but=waiting)
+        undo.put_back(last, settled, run, _is_shared(folder))
         yield folder, settled
 
 
@@ -54,8 +61,9 @@ def undo_last(project: Project) -> Iterator[tuple[Path, Plan]]:
     if not runs:
         raise UsageError("there is no run to undo")
     ways = [(last, last.plan()) for last in runs]
+    run = undo.new_run()
     for last, way in ways:
-        undo.put_back(last, way, _is_shared(last.folder))
+        undo.put_back(last, way, run, _is_shared(last.folder))
         yield last.folder, way
 
 
@@ -67,11 +75,10 @@ def _is_shared(folder: Path) -> bool:
 def locate(project: Project, path: Path) -> tuple[Path, PurePosixPath]:
     """The folder of ours a file is in, and its path there."""
     file = path.resolve() if not path.is_symlink() else path.absolute()
+    modules = {project.fleet / snake(name) for name in project.module_ids()}
     for folder in file.parents:
-        if (folder / lock.PATH).is_file() and project.fleet in (
-            folder,
-            *folder.parents,
-        ):
+        is_ours = folder in modules or (folder / lock.PATH).is_file()
+        if is_ours and project.fleet in (folder, *folder.parents):
             return folder, PurePosixPath(file.relative_to(folder).as_posix())
     raise UsageError(f"{path}: in no folder that waddlegen wrote")
 
@@ -128,7 +135,7 @@ def _resolve_blocked(
     files = {**recorded.files, name: digest(change.wanted)}
     if template:
         plan = Plan((replace(change, action=Action.UPDATE, reason="forced"),))
-        records = undo.record(folder, plan)
+        records = undo.record(folder, plan, undo.new_run())
         apply.apply_records(folder, records)
         apply.apply_files(folder, plan)
     _write_lock(folder, replace(recorded, files=files))
