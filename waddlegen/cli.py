@@ -645,7 +645,7 @@ def check_modules(
 @app.command("rules")
 def list_rules() -> None:
     """List every rule of check: code, severity, bullet of the checklist, name."""
-    from waddlegen import checking
+    from waddlegen import checking, output
 
     _print(output.table_lines(checking.rule_rows()))
 

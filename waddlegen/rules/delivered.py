@@ -31,8 +31,10 @@ def delivery_rule(
             """Look at one module; one that is in no repository is shown by its name."""
             alone = module.folder == module.repository and bool(module.relative)
             for problem in check(module.delivery):
-                yield replace(problem, path=module.path(problem.path)) if alone else (
-                    problem
+                yield (
+                    replace(problem, path=module.path(problem.path))
+                    if alone
+                    else (problem)
                 )
 
         DELIVERY_RULES[code] = check
