@@ -248,6 +248,8 @@ def _queries_below(
     for other in file.functions:
         if other is function or other.name != call.last:
             continue
+        if other.is_async and not call.awaited:
+            continue
         if (receiver == "self") == bool(other.cls):
             return any(_is_query(each) for each in other.calls)
     return False
