@@ -77,6 +77,8 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
     for known in (name, origin):
         if known in _BLOCKING:
             return f"`{name}` blocks every other request while it waits; {_BLOCKING[known]}"
+    if call.last == "run_until_complete" or name == "asyncio.run":
+        return f"`{name}` cannot run inside a running event loop; await instead"
     head = name.partition(".")[0]
     if call.last in _REQUESTS and _is_library(file, head, "requests"):
         return (
