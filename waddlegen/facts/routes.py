@@ -324,6 +324,10 @@ def _views(
 ) -> Iterator[Route]:
     """The routes of one add_url_rule: a function, or the methods of a class."""
     names = [view.text, *view.names]
+    for function in file.functions:
+        for assign in function.assigns:
+            if assign.target == view.text and assign.value.text.endswith(".as_view"):
+                names.insert(0, assign.value.text)
     target: str = view.text
     for name in names:
         if name.endswith(".as_view"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from waddlegen.facts.python import Call, Function, PythonFile, Value
+from waddlegen.facts.python import Call, Function, Parameter, PythonFile, Value
 from waddlegen.findings import Problem, Severity
+from waddlegen.names import pascal
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -66,6 +67,8 @@ class _Core:
             for made in file.classes:
                 if made.bases:
                     self.open_classes.add(made.name)
+        if not any({"audit", "auth"} <= set(m) for m in self.methods.values()):
+            self.methods[_LEGACY_LOGGER] = _legacy_methods()
         self.logger = next(
             (name for name, m in self.methods.items() if {"audit", "auth"} <= set(m)),
             "",
@@ -109,6 +112,30 @@ class _Core:
                 before = found.get(assign.target)
                 found[assign.target] = kind if before in (None, kind) else ""
         return found
+
+
+# What setup_aaa_logging returned before loggers were those of the standard library; for
+# modules whose own flask_core is not beside them.
+_LEGACY_LOGGER = "AAALogger"
+_LEGACY = {
+    "auth": ("action", "user", "result"),
+    "authz": ("action", "user", "community", "result"),
+    "audit": ("action", "user", "community", "result"),
+}
+
+
+def _legacy_methods() -> dict[str, Function]:
+    """The methods of that logger."""
+    made = {}
+    for name, parameters in _LEGACY.items():
+        function = Function(name, name, 1, 1, 1, cls=_LEGACY_LOGGER)
+        function.parameters = (
+            Parameter("self", "positional"),
+            *(Parameter(each, "positional", "str") for each in parameters),
+            Parameter("fields", "double_star"),
+        )
+        made[name] = function
+    return made
 
 
 def _fits(
@@ -381,6 +408,11 @@ def _is_coroutine(
             f.is_async and not f.yields and not f.decorators for f in own
         )
     found = module.code.functions.get(call.last, [])
+    # `quote_service.purge()` is a method of QuoteService.
+    kind = pascal(call.receiver.rpartition(".")[2].lstrip("_"))
+    own = [f.functions[n] for f, n in found if f.functions[n].cls == kind]
+    if own:
+        return all(f.is_async and not f.yields and not f.decorators for f in own)
     if len(call.last) > 8 and found and "." not in call.receiver.removeprefix("self."):
         methods = [f.functions[n] for f, n in found]
         return all(

@@ -16,7 +16,7 @@ def application(module: ModuleSource) -> tuple[str, int]:
     if module.entry is None:
         return "main.py", 1
     for call in module.entry.calls:
-        if call.last in {"Quart", "Flask", "create_app"}:
+        if call.last in {"Quart", "Flask", "create_app"} or call.target == "app":
             return module.entry.path, call.line
     return module.entry.path, 1
 
@@ -212,6 +212,19 @@ def abrupt_stop(module: ModuleSource) -> Iterator[Problem]:
         yield module.problem(path, line, "readiness never turns off before the stop")
 
 
+def _readme_ports(module: ModuleSource, default: str) -> Iterator[Problem]:
+    """Addresses of the README that name a route of the module at another port."""
+    paths = {route.path.rstrip("/") for route in module.routes} | {"/health"}
+    for number, line in enumerate((module.read("README.md") or "").splitlines(), 1):
+        for port, path in re.findall(r"localhost:(\d{4,5})(/[\w/.-]*)", line):
+            if port != default and path.rstrip("/") in paths:
+                yield module.problem(
+                    "README.md",
+                    number,
+                    f"the README calls port {port}, the code listens on {default}",
+                )
+
+
 @rule("WB107", severity=Severity.WARNING, topic="docs", legacy=True)
 def ports_disagree(module: ModuleSource) -> Iterator[Problem]:
     """The module's port is another in its code than in its Dockerfile.
@@ -232,8 +245,11 @@ def ports_disagree(module: ModuleSource) -> Iterator[Problem]:
             default = default or str(read.default)
             if read.name == "MODULE_PORT":
                 default = str(read.default)
+    if not default:
+        return
+    yield from _readme_ports(module, default)
     text = module.read("Dockerfile")
-    if not default or text is None:
+    if text is None:
         return
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r"\s*EXPOSE\s+(.+)", line, re.I)

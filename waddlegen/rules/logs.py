@@ -24,7 +24,7 @@ def _entry(module: ModuleSource) -> tuple[str, int]:
     if module.entry is None:
         return "main.py", 1
     for call in module.entry.calls:
-        if call.last in {"Quart", "Flask", "create_app"}:
+        if call.last in {"Quart", "Flask", "create_app"} or call.target == "app":
             return module.entry.path, call.line
     return module.entry.path, 1
 

@@ -77,6 +77,8 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
     for known in (name, origin):
         if known in _BLOCKING:
             return f"`{name}` blocks every other request while it waits; {_BLOCKING[known]}"
+    if call.last == "run_until_complete" or name == "asyncio.run":
+        return f"`{name}` cannot run inside a running event loop; await instead"
     head = name.partition(".")[0]
     if call.last in _REQUESTS and _is_library(file, head, "requests"):
         return (
@@ -247,6 +249,8 @@ def _queries_below(
         return False
     for other in file.functions:
         if other is function or other.name != call.last:
+            continue
+        if other.is_async and not call.awaited:
             continue
         if (receiver == "self") == bool(other.cls):
             return any(_is_query(each) for each in other.calls)

@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from waddlegen import cache
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import needs_docstring
 from waddlegen.rules.rule import rule
@@ -246,6 +247,7 @@ def type_finding(module: ModuleSource) -> Iterator[Problem]:
         "--show-column-numbers",
         "--ignore-missing-imports",
         "--no-color-output",
+        f"--cache-dir={cache.folder('mypy')}",
         ".",
     ]
     done = _run(words, module.folder)

@@ -15,7 +15,7 @@ from waddlegen.findings import Problem, Severity
 if TYPE_CHECKING:
     from waddlegen.source import ModuleSource
 
-Check = Callable[["ModuleSource"], Iterator[Problem]]
+    Check = Callable[[ModuleSource], Iterator[Problem]]
 
 RULES: dict[str, Rule] = {}
 
