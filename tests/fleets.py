@@ -62,6 +62,7 @@ class Sandbox:
         """Update, and tell what happened to each path that was not left as it was."""
         steps = self.steps(names)
         fleet.apply_all(steps)
+        fleet.note(self.project, steps)
         return {
             f"{step.folder.name}/{change.path}": f"{change.action.value} {change.reason}".strip()
             for step in steps

@@ -13,7 +13,7 @@ from tests.helpers import build_tree, read_tree
 from waddlegen import apply, disk, exchange
 from waddlegen.errors import UsageError
 from waddlegen.lock import Lock
-from waddlegen.plan import Ownership, Plan, plan
+from waddlegen.plan import Action, Change, Ownership, Plan, plan
 from waddlegen.tree import FileTree
 
 
@@ -63,6 +63,17 @@ def test_a_second_name_of_a_file_is_not_written_through(tmp_path: Path) -> None:
     apply.apply_folder(folder, planned(folder, {"a.py": "new"}), None)
 
     assert "old" == (tmp_path / "elsewhere.py").read_text()
+
+
+def test_a_file_that_went_with_its_folder_is_no_trouble(tmp_path: Path) -> None:
+    """Nothing is left to delete, and the rest is written."""
+    folder = build_tree(tmp_path / "demo", {"a.py": "old"})
+    gone = Change(PurePosixPath("k8s/b.yaml"), Action.DELETE)
+    plans = Plan((*planned(folder, {"a.py": "new"}).changes, gone))
+
+    apply.apply_folder(folder, plans, None)
+
+    assert {"a.py": "new"} == read_tree(folder)
 
 
 @pytest.mark.parametrize("link", ["demo", "demo/k8s", "demo/k8s/a.yaml"])

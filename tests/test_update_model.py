@@ -85,6 +85,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=NAME, which=NUMBERS, place=NUMBERS, replaced=st.integers(0, 1))
     def edit(self, name: str, which: int, place: int, replaced: int) -> None:
         """A user writes a line of his own, or puts it in the place of another."""
+        self.before = None
         path = self.pick(name, which)
         if path is None or path.suffix not in LINE:
             return
@@ -109,6 +110,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=NAME, which=NUMBERS)
     def delete(self, name: str, which: int) -> None:
         """A user deletes a file, and what he wrote in it."""
+        self.before = None
         path = self.pick(name, which)
         if path is not None:
             self.lines -= numbers(path.read_text())
@@ -117,6 +119,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=NAME, which=NUMBERS)
     def rename(self, name: str, which: int) -> None:
         """A user gives a file another name."""
+        self.before = None
         path = self.pick(name, which)
         if path is not None:
             self.count += 1
@@ -125,6 +128,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=NAME, which=NUMBERS)
     def own(self, name: str, which: int) -> None:
         """A user takes a file over, or gives it back."""
+        self.before = None
         path = self.pick(name, which)
         for act in (settling.own, settling.disown):
             if path is not None:
@@ -229,6 +233,7 @@ class Fleet(RuleBasedStateMachine):
         before = self.snapshot()
         steps = self.box.steps()
         fleet.apply_all(steps)
+        fleet.note(self.box.project, steps)
         after = self.snapshot()
         for step in steps:
             self.check(step)
@@ -271,6 +276,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=NAME, theirs=st.booleans())
     def resolve(self, name: str, theirs: bool) -> None:
         """Conflicts are settled for one side; only the user himself gives his lines up."""
+        self.before = None
         folder = self.box.module("", name)
         for path in pending.read(folder):
             if (folder / path).exists():
@@ -286,6 +292,7 @@ class Fleet(RuleBasedStateMachine):
     def abort(self, name: str) -> None:
         """An update with conflicts is taken back; lines written since go with it."""
         before = self.present()
+        self.before = None
         waiting = pending.read(self.box.module("", name))
         try:
             list(settling.abort([self.box.module("", name)]))

@@ -248,6 +248,9 @@ def _write_new(path: Path, text: str) -> None:
 def _remove_empty_parents(path: Path, top: Path) -> None:
     """Remove the folders a deleted file leaves empty."""
     for parent in path.parents:
-        if parent == top or any(parent.iterdir()):
+        if parent == top:
             return
-        parent.rmdir()
+        if parent.is_dir():
+            if any(parent.iterdir()):
+                return
+            parent.rmdir()

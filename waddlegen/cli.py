@@ -262,6 +262,7 @@ def update(
     print(text)
     if not (dry_run or check or diff):
         fleet.apply_all(steps)
+        fleet.note(project, steps)
     conflicts = [change for step in steps for change in step.plan.conflicts]
     if conflicts:
         raise ConflictError(

@@ -15,6 +15,7 @@ from waddlegen import (
     bundled,
     disk,
     follow,
+    fresh,
     lock,
     pending,
     shift,
@@ -61,6 +62,7 @@ class Step:
     moved_from: Path | None = None
     waiting: tuple[PurePosixPath, ...] = ()
     spec: ModuleSpec | None = None
+    proof: str = ""
 
     @property
     def writes(self) -> bool:
@@ -173,8 +175,9 @@ class Fleet:
         waiting = pending.read(source)
         if waiting:
             return Step(folder, _waiting(waiting), None, waiting=waiting, spec=spec)
-        wanted = self.module_tree(spec, seeds)
-        found = disk.read_files(source, {*wanted, *recorded.files})
+        ours = disk.read_files(source, recorded.files)
+        wanted = self._wanted(spec, seeds, recorded, ours, source.name)
+        found = FileTree({**ours, **disk.read_files(source, {*wanted} - {*ours})})
         bases = self.bases.of_module(recorded, seeds)
         start = shift.Shifted(found, recorded, bases)
         folder_of_migrations = self.project.templates / "migrations"
@@ -206,7 +209,52 @@ class Fleet:
             done,
         )
         moved_from = source if source != folder else None
-        return Step(folder, planned, record, moved_from=moved_from, spec=spec)
+        proof = fresh.proof(record.dump(), seeds)
+        return Step(
+            folder, planned, record, moved_from=moved_from, spec=spec, proof=proof
+        )
+
+    def _wanted(
+        self,
+        spec: ModuleSpec,
+        seeds: Mapping[str, str],
+        recorded: Lock,
+        found: FileTree,
+        name: str,
+    ) -> FileTree:
+        """The files of a module; what nothing changed and nobody edited is not rendered.
+
+        That needs proof that this waddlegen wrote the lock, from these seeds.
+        """
+        context = module_context(spec, seeds)
+        proof = fresh.proof(recorded.dump(), seeds)
+        if self._rendered.get(name) != proof or recorded.spec != record_of(spec):
+            return self.renderer.render(context)
+        tree, version = self.renderer.tree, recorded.template_version
+        changed = self.bases.history.changed(MODULE, version, tree.texts)
+        if changed is None or self._reach(changed):
+            return self.renderer.render(context)
+        known = {
+            path: text
+            for path, text in found.items()
+            if lock.digest(text) == recorded.files[path]
+        }
+        return self.renderer.render(context, known, changed)
+
+    def _reach(self, changed: Iterable[str]) -> bool:
+        """Whether one of some templates is part of others: a macro, or included."""
+        texts = self.renderer.tree.files.values()
+        return any(
+            name == "copier.yml"
+            or self.renderer.excluded(name)
+            or any(f'"{name}"' in text or f"'{name}'" in text for text in texts)
+            for name in changed
+        )
+
+    @cached_property
+    def _rendered(self) -> Mapping[str, str]:
+        """Which modules this waddlegen wrote, as far as it remembers."""
+        return fresh.rendered(self.project)
 
     def _fixed(self, planned: Plan, spec: ModuleSpec) -> Plan:
         """The plan with the methods added that services miss."""
@@ -463,6 +511,12 @@ def _renew(change: Change) -> Change:
             change.path, Action.UPDATE, wanted=change.wanted, found=change.found
         )
     return change
+
+
+def note(project: Project, steps: Iterable[Step]) -> None:
+    """Remember which modules this waddlegen wrote, so that the next update renders less."""
+    written = (step for step in steps if step.proof and not step.plan.conflicts)
+    fresh.note(project, {step.folder.name: step.proof for step in written})
 
 
 def apply_all(steps: Sequence[Step]) -> None:

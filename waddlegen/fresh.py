@@ -6,13 +6,14 @@ the same times. Losing the memory costs time and nothing else.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,15 +94,50 @@ def remember(
     """Keep an answer; `then` was signed before it was worked out."""
     if not then.is_settled:
         return
-    path = _path(project)
     entry = {"signature": then.value, "answer": answer}
-    memory = {**_memory(project), _key(words): entry}
+    _write(project, {**_memory(project), _key(words): entry})
+
+
+def _write(project: Project, memory: Mapping[str, object]) -> None:
+    """Write the memory as a whole; a cache that is closed is no reason to fail."""
+    path = _path(project)
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(memory, file)
         os.replace(name, path)
+
+
+_RENDERED = "rendered"
+
+
+def proof(lock: str, seeds: Mapping[str, str]) -> str:
+    """What stands for: this waddlegen wrote this lock, from these seeds."""
+    digest = hashlib.sha256(_engine().encode("utf-8", "surrogateescape"))
+    for text in (lock, *(part for pair in sorted(seeds.items()) for part in pair)):
+        digest.update(f"{len(text)}\0{text}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+@functools.cache
+def _engine() -> str:
+    """Everything of waddlegen that decides what a template renders to."""
+    lines = (line for line, _ in _entries(str(Path(__file__).parent), ""))
+    return sys.version + "".join(lines)
+
+
+def rendered(project: Project) -> dict[str, str]:
+    """The proofs that were noted, by the name of a module's folder."""
+    known = _memory(project).get(_RENDERED)
+    return known if isinstance(known, dict) else {}
+
+
+def note(project: Project, proofs: Mapping[str, str]) -> None:
+    """Keep proofs beside those of other modules."""
+    known = rendered(project)
+    if any(known.get(name) != proof for name, proof in proofs.items()):
+        _write(project, {**_memory(project), _RENDERED: {**known, **proofs}})
 
 
 def _path(project: Project) -> Path:

@@ -7,7 +7,7 @@ template a file and asks git a file.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -56,15 +56,27 @@ class Renderer:
             **options,
         )
 
-    def render(self, context: Mapping[str, Any]) -> FileTree:
-        """Render every template; raises UsageError with the template's file and line."""
+    def render(
+        self,
+        context: Mapping[str, Any],
+        known: Mapping[PurePosixPath, str] | None = None,
+        changed: Container[str] = (),
+    ) -> FileTree:
+        """Render every template; raises UsageError with the template's file and line.
+
+        A text in `known` is taken as it is, unless its template is among the changed ones.
+        """
+        taken = {str(path): text for path, text in (known or {}).items()}
         files: dict[str, str] = {}
         for source, text in self.tree.files.items():
             if self.excluded(source):
                 continue
             is_template = source.endswith(SUFFIX)
             for path, scope in self.paths(source.removesuffix(SUFFIX), context):
-                files[path] = self._text(source, scope) if is_template else text
+                if path in taken and source not in changed:
+                    files[path] = taken[path]
+                else:
+                    files[path] = self._text(source, scope) if is_template else text
         return FileTree(files)
 
     def text(self, wanted: PurePosixPath, context: Mapping[str, Any]) -> str | None:
