@@ -328,7 +328,7 @@ def numbers(text: str) -> set[int]:
 
 TestFleet = Fleet.TestCase
 TestFleet.settings = settings(
-    max_examples=40,
+    max_examples=15,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
