@@ -47,7 +47,9 @@ def _replace(path: Path, old: str, new: str) -> None:
 def _git(folder: Path, *words: str) -> None:
     """Run git in a folder, as somebody."""
     who = ["-c", "user.name=bench", "-c", "user.email=bench@invalid"]
-    subprocess.run(["git", "-C", str(folder), *who, *words], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["git", "-C", str(folder), *who, *words], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _template(folder: Path) -> Path:
