@@ -23,12 +23,13 @@ def build_tree(root: Path, files: Mapping[str, str]) -> Path:
 
 
 def read_tree(root: Path) -> dict[str, str]:
-    """Every file below a folder, path to text; what tools cache there left out."""
+    """Every file below a folder, path to text; caches and what undo keeps left out."""
     return {
         path.relative_to(root).as_posix(): path.read_text("utf-8")
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.is_symlink()
         if not any(part.endswith(("_cache", "__pycache__")) for part in path.parts)
+        if ".waddlegen/undo/" not in path.as_posix()
     }
 
 

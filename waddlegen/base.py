@@ -45,12 +45,21 @@ class Bases:
             )
         return self._renderers[key]
 
-    def of_module(self, lock: Lock, seeds: Mapping[str, str]) -> Base:
-        """The bases of a module's files."""
+    def of_module(
+        self,
+        lock: Lock,
+        seeds: Mapping[str, str],
+        context: Mapping[str, object] | None = None,
+    ) -> Base:
+        """The bases of a module's files; `context` is that of the recorded spec."""
 
         def base(path: PurePosixPath) -> str | None:
             """Try the seeds of today first: the README names those there are."""
             renderer = self.renderer(MODULE, lock.template_version)
+            if renderer is not None and context is not None:
+                text = _text(renderer, path, context)
+                if text is not None and digest(text) == lock.files.get(path):
+                    return text
             spec = recorded_spec(lock.spec)
             if renderer is None or spec is None:
                 return None

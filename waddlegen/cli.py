@@ -4,6 +4,7 @@ Heavy things are imported inside the commands that need them, so that help and c
 answer at once.
 """
 
+import gc
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -245,6 +246,7 @@ def update(
     verbose: Verbose = False,
 ) -> None:
     """Carry a change of the specs or the templates into modules, hand edits kept."""
+    gc.disable()  # what an update makes, it needs to its end
     from waddlegen import create, fleet, fresh
 
     project = _project(context)

@@ -4,7 +4,7 @@ A project is written in steps: the specs, the shared library, each module, and t
 that need every spec. Each step is one folder with its own lock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -176,9 +176,12 @@ class Fleet:
         if waiting:
             return Step(folder, _waiting(waiting), None, waiting=waiting, spec=spec)
         ours = disk.read_files(source, recorded.files)
-        wanted = self._wanted(spec, seeds, recorded, ours, source.name)
+        context = module_context(spec, seeds)
+        is_same = recorded.spec == record_of(spec)
+        changed = self._changed(source, recorded, seeds) if is_same else None
+        wanted = self._wanted(context, recorded, ours, changed)
         found = FileTree({**ours, **disk.read_files(source, {*wanted} - {*ours})})
-        bases = self.bases.of_module(recorded, seeds)
+        bases = self.bases.of_module(recorded, seeds, context if is_same else None)
         start = shift.Shifted(found, recorded, bases)
         folder_of_migrations = self.project.templates / "migrations"
         if recorded.files:
@@ -216,23 +219,13 @@ class Fleet:
 
     def _wanted(
         self,
-        spec: ModuleSpec,
-        seeds: Mapping[str, str],
+        context: Mapping[str, object],
         recorded: Lock,
         found: FileTree,
-        name: str,
+        changed: Collection[str] | None,
     ) -> FileTree:
-        """The files of a module; what nothing changed and nobody edited is not rendered.
-
-        That needs proof that this waddlegen wrote the lock, from these seeds.
-        """
-        context = module_context(spec, seeds)
-        proof = fresh.proof(recorded.dump(), seeds)
-        if self._rendered.get(name) != proof or recorded.spec != record_of(spec):
-            return self.renderer.render(context)
-        tree, version = self.renderer.tree, recorded.template_version
-        changed = self.bases.history.changed(MODULE, version, tree.texts)
-        if changed is None or self._reach(changed):
+        """The files of a module; what nothing changed and nobody edited is not rendered."""
+        if changed is None:
             return self.renderer.render(context)
         known = {
             path: text
@@ -240,6 +233,23 @@ class Fleet:
             if lock.digest(text) == recorded.files[path]
         }
         return self.renderer.render(context, known, changed)
+
+    def _changed(
+        self, folder: Path, recorded: Lock, seeds: Mapping[str, str]
+    ) -> Collection[str] | None:
+        """The templates that changed since a module was rendered; None when any might.
+
+        That needs proof that this waddlegen wrote the lock, from these seeds.
+        """
+        path = folder / lock.PATH
+        if not path.is_file():
+            return None
+        proof = fresh.proof(disk.read_text(path), seeds)
+        if self._rendered.get(folder.name) != proof:
+            return None
+        tree, version = self.renderer.tree, recorded.template_version
+        changed = self.bases.history.changed(MODULE, version, tree.texts)
+        return None if changed is None or self._reach(changed) else changed
 
     def _reach(self, changed: Iterable[str]) -> bool:
         """Whether one of some templates is part of others: a macro, or included."""

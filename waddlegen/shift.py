@@ -135,8 +135,7 @@ def _settle(change: Change, before: FileTree) -> Change:
         return replace(change, found=disk)
     text = change.text if change.writes else change.found
     if change.action is Action.DELETE or text is None:
-        action = Action.DELETE if disk is not None else Action.UNCHANGED
-        return Change(change.path, action, change.ownership, found=disk)
+        return replace(change, action=Action.DELETE, found=disk)
     action = Action.CREATE if disk is None else Action.UPDATE
     reason = change.reason or "moved"
     return replace(change, action=action, found=disk, merged=text, reason=reason)
