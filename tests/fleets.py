@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.helpers import ROOT, build_tree
+from tests.helpers import CACHES, ROOT, build_tree
 from waddlegen import create, fleet
 from waddlegen.fleet import Step
 from waddlegen.project import Project
@@ -81,7 +81,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def sandbox(folder: Path, *names: str) -> Sandbox:
     """A project with the real templates as its own, and the least modules, rendered."""
-    shutil.copytree(ROOT / "templates", folder / "templates")
+    shutil.copytree(ROOT / "templates", folder / "templates", ignore=CACHES)
     made = Sandbox(folder)
     for number, name in enumerate(names or ("demo",)):
         made.spec(LEAST.format(id=name, port=8100 + number), name)

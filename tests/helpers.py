@@ -1,11 +1,14 @@
 """What several tests need: a folder from a literal, and a spec from a few lines."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from waddlegen.spec import ModuleSpec
 
+# Linters and interpreters that run at the same time write and remove files there.
+CACHES = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".pytest_cache", "*.pyc")
 ROOT = Path(__file__).resolve().parent.parent
 SPEC_FILES = (
     *sorted((ROOT / "module_specs").glob("*.yaml")),

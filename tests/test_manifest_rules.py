@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import waddlegen.rules
+from tests.helpers import CACHES
 from waddlegen.facts.delivery import Delivery
 from waddlegen.facts.dockerfile import read_dockerfile
 from waddlegen.facts.survey import survey
@@ -331,8 +332,10 @@ SEEDED = {
 def test_a_seeded_mistake_is_found_by_one_rule(name: str, tmp_path: Path) -> None:
     """What an API server refuses is told once, and by the rule that is meant."""
     file, before, after, code = SEEDED[name]
-    shutil.copytree(GENERATED / "ai_interaction", tmp_path / "ai_interaction")
-    shutil.copytree(GENERATED / ".github", tmp_path / ".github")
+    shutil.copytree(
+        GENERATED / "ai_interaction", tmp_path / "ai_interaction", ignore=CACHES
+    )
+    shutil.copytree(GENERATED / ".github", tmp_path / ".github", ignore=CACHES)
     place = "ai_interaction/" + ("" if file == "Dockerfile" else "k8s/") + file
     path = tmp_path / place
     text = path.read_text("utf-8")

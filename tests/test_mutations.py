@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT
+from tests.helpers import CACHES, ROOT
 from waddlegen.check import Options, check
 
 GENERATED = ROOT / "generated"
@@ -79,7 +79,7 @@ EDITS = {
 def module(tmp_path: Path) -> Path:
     """A copy of a generated module, with the library and the manifests beside it."""
     for name in (MODULE, "libs", ".github", ".waddlegen"):
-        shutil.copytree(GENERATED / name, tmp_path / name)
+        shutil.copytree(GENERATED / name, tmp_path / name, ignore=CACHES)
     return tmp_path / MODULE
 
 

@@ -95,6 +95,6 @@ async def test_a_thousand_faults_leave_nothing_behind(module: Live) -> None:
         answer = await module.call("GET", LIST)
         # The limit of a hundred requests a minute is part of what is tried here.
         assert answer.status in (200, 429), answer
-    await module.wait_for("healthy", 10)
+    await module.wait_for("healthy", 20)
 
     assert before + 10 >= module.descriptors
