@@ -15,7 +15,11 @@ def read_files(root: Path, paths: Iterable[PurePosixPath]) -> FileTree:
     """
     found: dict[PurePosixPath, str] = {}
     checked: set[Path] = set()
+    is_there = root.exists() or root.is_symlink()
     for path in paths:
+        _refuse_leaving(root, path)
+        if not is_there:
+            continue
         target = root / path
         refuse_links(root, path, checked)
         if target.is_file():
@@ -33,8 +37,7 @@ def read_text(path: Path) -> str:
 
 def refuse_links(root: Path, path: PurePosixPath, checked: set[Path]) -> None:
     """Raise UsageError when the root, the path or a folder between them is a link."""
-    if path.is_absolute() or ".." in path.parts:
-        raise UsageError(f"{path}: a template may not leave {root}")
+    _refuse_leaving(root, path)
     target = root
     for part in ("", *path.parts):
         target = target / part
@@ -47,6 +50,12 @@ def refuse_links(root: Path, path: PurePosixPath, checked: set[Path]) -> None:
             )
         if part != path.name:
             checked.add(target)
+
+
+def _refuse_leaving(root: Path, path: PurePosixPath) -> None:
+    """Raise UsageError when a path leads out of the root."""
+    if path.is_absolute() or ".." in path.parts:
+        raise UsageError(f"{path}: a template may not leave {root}")
 
 
 _CACHES = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".waddlegen"})

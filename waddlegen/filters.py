@@ -261,6 +261,7 @@ def go_template(text: str) -> str:
 
 _OPENING = re.compile(r"(?P<indent> *)(?P<head>\S.*)?(?P<bracket>[(\[{])")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+_CLOSERS = frozenset(_CLOSING.values())
 
 
 def python(source: str) -> str:
@@ -277,6 +278,8 @@ def _collapse(lines: list[str]) -> list[str]:
     done: list[str] = []
     for line in lines:
         done.append(line)
+        if line.lstrip(" ")[:1] not in _CLOSERS:
+            continue
         joined = _joined(done)
         while joined:
             start, text = joined
