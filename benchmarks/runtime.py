@@ -92,13 +92,11 @@ def served(
 ) -> Iterator[tuple[int, subprocess.Popen[bytes], float]]:
     """An application under the image's own server; its port, process, seconds to ready."""
     port = runner.free_port(0)
-    command = [*PYTHON, "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--no-access-log", "--log-level", "warning", "--loop", "uvloop"]
-    command += ["--http", "httptools"]
+    command = runner.served_by(sys.executable, app, port)
     path = f"{module.environment['PYTHONPATH']}{os.pathsep}{HERE.parent}"
     began = time.perf_counter()
     with subprocess.Popen(
-        command,
+        [*command, "--loop", "uvloop", "--http", "httptools"],
         cwd=module.folder,
         env={**module.environment, "PYTHONPATH": path},
         stdout=subprocess.DEVNULL,

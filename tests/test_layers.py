@@ -20,7 +20,7 @@ FOLDERS = {"consistency": CHECKS, "facts": FACTS, "rules": RULES}
 LAYERS = [
     "__init__ errors names filters exchange bundled tree cache findings checklist".split()
     + "parses listed".split(),
-    "spec lock project history merge".split(),
+    "spec lock project history merge git".split(),
     "endpoint wording disk yamlnodes facts discover".split(),
     "consistency context templates plan environment source fresh".split(),
     "specfile render apply unfinished output measures shift pending follow".split()

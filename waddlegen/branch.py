@@ -1,10 +1,9 @@
 """Put an update on a git branch, a commit a module, and say what a reviewer should know."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from waddlegen import output, undo
+from waddlegen import git, output, undo
 from waddlegen.errors import UsageError
 from waddlegen.fleet import Step
 from waddlegen.plan import Action
@@ -91,18 +90,5 @@ def _row(step: Step, name: str) -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    """Run git in the project; raises UsageError with what it said."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise UsageError("git is not installed; --branch needs it") from None
-    if done.returncode:
-        raise UsageError(
-            f"git {words[0]}: {done.stderr.strip() or done.stdout.strip()}"
-        )
-    return done.stdout
+    """Run git in the project."""
+    return git.done(root, *words, what="--branch")

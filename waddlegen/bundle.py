@@ -1,10 +1,10 @@
 """Publish the module templates as a git bundle, so that stock copier can update modules."""
 
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
+from waddlegen import git
 from waddlegen.base import MODULE
 from waddlegen.context import module_context
 from waddlegen.errors import UsageError
@@ -87,16 +87,5 @@ def _without_git(settings: str) -> str:
 
 
 def _git(folder: Path, *words: str) -> None:
-    """Run git; raises UsageError with what it said."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **_WHO},
-            check=False,
-        )
-    except FileNotFoundError:
-        raise UsageError("git is not installed; a bundle needs it") from None
-    if done.returncode:
-        raise UsageError(f"git {words[0]}: {done.stderr.strip()}")
+    """Run git, as nobody in particular."""
+    git.done(folder, *words, what="a bundle", env=_WHO)

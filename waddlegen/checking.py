@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from waddlegen import apply, check, mending, output, reports
+from waddlegen import apply, check, git, mending, output, reports
 from waddlegen.check import Options
 from waddlegen.errors import UsageError
 from waddlegen.findings import Report, Severity
@@ -207,11 +206,11 @@ def _changed(directory: Path, revision: str) -> frozenset[str]:
     """The files that changed since a revision, from the top of the repository."""
     found: set[str] = set()
     commands = (
-        ["git", "diff", "--name-only", "-z", revision, "--"],
-        ["git", "ls-files", "--others", "--exclude-standard", "-z", "--full-name"],
+        ("diff", "--name-only", "-z", revision, "--"),
+        ("ls-files", "--others", "--exclude-standard", "-z", "--full-name"),
     )
     for command in commands:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+        done = git.asked(directory, *command, what="--since")
         if done.returncode:
             reason = done.stderr.strip().splitlines()
             raise UsageError(

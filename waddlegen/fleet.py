@@ -189,18 +189,20 @@ class Fleet:
             start = shift.migrated(start, folder_of_migrations)
             wanted = self._with_table_changes(wanted, start, spec)
         ownership = self.ownership(seeds)
-        found_now = {**disk.read_files(source, wanted), **start.found}
+        more = disk.read_files(source, {*wanted} - {*found})
+        before = FileTree({**found, **more})
+        there = {path: before[path] for path in wanted if path in before}
+        after = FileTree({**there, **start.found})
         planned = plan(
             wanted,
-            FileTree(found_now),
+            after,
             start.lock,
             ownership,
             self.force,
             start.base,
             self.restore,
         )
-        everywhere = {**disk.read_files(source, wanted), **found}
-        planned = shift.settled(planned, FileTree(everywhere), FileTree(found_now))
+        planned = shift.settled(planned, before, after)
         if self.fix:
             planned = self._fixed(planned, spec)
         done = tuple(path.stem for path in shift.migrations(folder_of_migrations))

@@ -879,16 +879,21 @@ def dockerfile_tested(source: ModuleSource, found: Sequence[Finding]) -> Answer:
 @once
 def health_route(source: ModuleSource) -> Proof | None:
     """Where /health is served."""
+    return _served(
+        source, "health", r"health_(blueprint|bp|routes)|register_health|add_health"
+    )
+
+
+def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
+    """Where GET /<name> is answered: by a route, by what a call registers, by create_app."""
     for route in source.routes:
-        if re.search(r"(^|/)health/?$", route.path) and "GET" in route.methods:
+        if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
     for file, _, call in source.calls():
-        if re.search(
-            r"health_(blueprint|bp|routes)|register_health|add_health", call.last
-        ):
+        if re.search(calls, call.last):
             return at(source, file, call.line, call.last)
     if source.uses_create_app and source.entry:
-        return at(source, source.entry, 1, "create_app serves /health")
+        return at(source, source.entry, 1, f"create_app serves /{name}")
     return None
 
 
@@ -968,18 +973,12 @@ def environment_external(source: ModuleSource, found: Sequence[Finding]) -> Answ
 @once
 def metrics_route(source: ModuleSource) -> Proof | None:
     """Where /metrics is served."""
-    for route in source.routes:
-        if re.search(r"(^|/)metrics/?$", route.path) and "GET" in route.methods:
-            return at(source, route.file, route.line, route.label)
-    for file, _, call in source.calls():
-        if re.search(
-            r"health_(blueprint|bp)|metrics_(blueprint|bp|app)|start_http_server|make_asgi_app|PrometheusMetrics|QuartPrometheus|setup_metrics",
-            call.last,
-        ):
-            return at(source, file, call.line, call.last)
-    if source.uses_create_app and source.entry:
-        return at(source, source.entry, 1, "create_app serves /metrics")
-    return None
+    return _served(
+        source,
+        "metrics",
+        r"health_(blueprint|bp)|metrics_(blueprint|bp|app)|start_http_server"
+        r"|make_asgi_app|PrometheusMetrics|QuartPrometheus|setup_metrics",
+    )
 
 
 @measure("M1")

@@ -172,11 +172,8 @@ def _started(
     python: Path, folder: Path, variables: Mapping[str, str], port: int
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """The module's process; SIGINT and SIGTERM become a drain."""
-    command = [str(python), "-m", "uvicorn", "main:app", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--timeout-graceful-shutdown", "25"]
-    command += ["--no-access-log", "--log-level", "warning"]
     process = subprocess.Popen(
-        command,
+        served_by(python, "main:app", port),
         cwd=folder,
         env=dict(variables),
         stdout=sys.stderr,
@@ -193,6 +190,15 @@ def _started(
         _stop(process)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def served_by(python: Path | str, app: str, port: int) -> tuple[str, ...]:
+    """The command that serves an application as the module's image does, on this machine."""
+    return (
+        *(str(python), "-m", "uvicorn", app, "--host", "127.0.0.1"),
+        *("--port", str(port), "--timeout-graceful-shutdown", "25"),
+        *("--no-access-log", "--log-level", "warning"),
+    )
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

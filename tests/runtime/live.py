@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -120,14 +119,6 @@ class Live:
         return self.log.read_text("utf-8").splitlines()
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.asynccontextmanager
 async def live(
     module_id: str, folder: Path, wait: bool = True, **variables: str
@@ -140,7 +131,7 @@ async def live(
             FaultProxy(*postgres.address) as before_postgres,
             FaultProxy(*redis.address) as before_redis,
         ):
-            key, port = secrets.token_urlsafe(32), free_port()
+            key, port = secrets.token_urlsafe(32), runner.free_port(0)
             urls = {"database_url": postgres.url, "redis_url": redis.url}
             environment = runner.module_environment(PROJECT, spec, urls, port, key)
             environment |= {"LOG_DIR": str(folder), "ROUTER_URL": "http://127.0.0.1:9"}
@@ -191,10 +182,8 @@ def start(
     module: Path, environment: Mapping[str, str], port: int, folder: Path
 ) -> subprocess.Popen[bytes]:
     """The module's process, by the image's own command."""
-    words = ["uvicorn", "main:app", "--host", "127.0.0.1", "--port", str(port)]
-    words += ["--timeout-graceful-shutdown", "25", "--no-access-log"]
     return subprocess.Popen(
-        [sys.executable, "-m", *words, "--log-level", "warning"],
+        runner.served_by(sys.executable, "main:app", port),
         cwd=module,
         env=dict(environment),
         stdout=subprocess.DEVNULL,

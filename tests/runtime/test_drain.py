@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flask_core.testing.servers import Postgres, Redis
-from tests.runtime.live import PROJECT, free_port, migrate, start
+from tests.runtime.live import PROJECT, migrate, start
 from waddlegen import fleet, runner
 
 ROUNDS, AT_ONCE, CLIENTS = 52, 4, 8
@@ -77,7 +77,7 @@ async def client(port: int, tally: Tally, leaving: asyncio.Event) -> None:
 
 async def one_round(environment: dict[str, str], folder: Path, leave: bool) -> Tally:
     """Start a module, load it, tell it to stop at some moment, and count."""
-    port, tally, leaving = free_port(), Tally(), asyncio.Event()
+    port, tally, leaving = runner.free_port(0), Tally(), asyncio.Event()
     module = PROJECT.fleet / "inventory_interaction"
     process = start(module, {**environment, "MODULE_PORT": str(port)}, port, folder)
     try:

@@ -29,8 +29,8 @@ from tests.flask_core import models
 from tests.flask_core.conftest import settings_for
 from tests.flask_core.models import Item
 from tests.helpers import ROOT
-from tests.runtime.live import free_port
 from tests.runtime.workers import NAME
+from waddlegen.runner import free_port
 
 EVENTS, KILLS = 600, 24
 COMMUNITY = 1
@@ -41,7 +41,7 @@ class DurableRedis:
 
     def __init__(self, folder: Path) -> None:
         """Nothing runs before `start`."""
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, free_port(0)
         self.program = redis_program(folder / "programs")
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from waddlegen.facts.survey import Survey, is_aside, is_inside
-from waddlegen.facts.yamldocs import Node
+from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem
 
 _SLO_NAME = re.compile(r"(?i)(^|[^a-z])slos?([^a-z]|$)")
@@ -42,10 +42,7 @@ class PrometheusRule:
 
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value of the rule."""
-        place = node if node.line else self.node
-        return Problem(
-            self.path, max(1, place.line), message, max(1, place.column), hint
-        )
+        return problem_at(self.path, node, self.node, message, hint)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from waddlegen.facts.manifests import image_name, kebab
 from waddlegen.facts.survey import Survey, folder_of, is_aside
-from waddlegen.facts.yamldocs import Node
+from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem
 
 _FILE = re.compile(r"(docker-)?compose([._-][\w.-]*)?\.ya?ml")
@@ -60,10 +60,7 @@ class Service:
 
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value of the service."""
-        place = node if node.line else self.node
-        return Problem(
-            self.path, max(1, place.line), message, max(1, place.column), hint
-        )
+        return problem_at(self.path, node, self.node, message, hint)
 
 
 def services_of(survey: Survey) -> Iterator[Service]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from waddlegen.facts.survey import Survey, folder_of, is_aside, is_inside
-from waddlegen.facts.yamldocs import ABSENT, Duplicate, Node
+from waddlegen.facts.yamldocs import ABSENT, Duplicate, Node, problem_at
 from waddlegen.findings import Problem
 
 WORKLOADS = frozenset(
@@ -167,10 +167,7 @@ class Manifest:
 
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value, or at the object when there is no value."""
-        place = node if node.line else self.root
-        return Problem(
-            self.path, max(1, place.line), message, max(1, place.column), hint
-        )
+        return problem_at(self.path, node, self.root, message, hint)
 
 
 @dataclass(frozen=True)

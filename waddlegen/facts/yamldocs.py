@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from waddlegen.findings import Problem
+
 MAX_DEPTH = 80
 MAX_BYTES = 12_000_000
 MAX_NODES = 1_000_000
@@ -419,3 +421,11 @@ def _integer(text: str) -> int:
     if len(digits) > 1 and digits.startswith("0"):
         return sign * int(digits, 8) if not set(digits) & set("89") else int(text)
     return sign * int(digits)
+
+
+def problem_at(
+    path: str, node: Node, whole: Node, message: str, hint: str = ""
+) -> Problem:
+    """What is wrong at a value, or at the whole it is missing from."""
+    place = node if node.line else whole
+    return Problem(path, max(1, place.line), message, max(1, place.column), hint)

@@ -268,9 +268,7 @@ def signature(function: Function, skip: int) -> str:
 
 def _answers(function: Function | None) -> bool:
     """Whether a function of flask_core makes a whole response."""
-    if function is None or not function.name.endswith("_response"):
-        return False
-    return True
+    return function is not None and function.name.endswith("_response")
 
 
 def _wrapped(
@@ -281,18 +279,17 @@ def _wrapped(
     names: Mapping[str, Function],
 ) -> Iterator[Problem]:
     """`jsonify(success_response(...))`."""
-    if call.last not in {"jsonify", "make_response"} or not call.args:
+    if call.last != "jsonify" or not call.args:
         return
     first = call.args[0]
     if first.kind in {"call", "await"} and _answers(names.get(first.text)):
-        if call.last == "jsonify":
-            yield module.problem(
-                file,
-                call.line,
-                f"`{first.text}` is a whole response; `jsonify` around it raises TypeError"
-                " or loses the status",
-                call.column,
-            )
+        yield module.problem(
+            file,
+            call.line,
+            f"`{first.text}` is a whole response; `jsonify` around it raises TypeError"
+            " or loses the status",
+            call.column,
+        )
 
 
 def _wrapped_returns(

@@ -15,18 +15,9 @@ from waddlegen.measures import (
     sets_up_aaa,
     structured_share,
 )
+from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
-
-
-def _entry(module: ModuleSource) -> tuple[str, int]:
-    """Where a problem of the whole module is shown: at its application."""
-    if module.entry is None:
-        return "main.py", 1
-    for call in module.entry.calls:
-        if call.last in {"Quart", "Flask", "create_app"} or call.target == "app":
-            return module.entry.path, call.line
-    return module.entry.path, 1
 
 
 @rule("WB601", severity=Severity.ERROR, topic="log", checklist="L1")
@@ -42,7 +33,7 @@ def no_aaa_logging(module: ModuleSource) -> Iterator[Problem]:
         logger = setup_aaa_logging(Config.MODULE_NAME, Config.MODULE_VERSION)
     """
     if module.is_service and sets_up_aaa(module) is None:
-        path, line = _entry(module)
+        path, line = application(module)
         yield module.problem(path, line, "AAA logging is never set up")
 
 
@@ -102,7 +93,7 @@ def log_without_rotation(module: ModuleSource) -> Iterator[Problem]:
             )
             return
     if module.is_service and rotation(module) is None:
-        path, line = _entry(module)
+        path, line = application(module)
         yield module.problem(path, line, "no log file is rotated")
 
 
@@ -136,7 +127,7 @@ def unstructured_log(module: ModuleSource) -> Iterator[Problem]:
     if module.is_service and sets_up_aaa(module) is None:
         share, _ = structured_share(module)
         if not share:
-            path, line = _entry(module)
+            path, line = application(module)
             yield module.problem(path, line, "no log line has fields")
 
 
@@ -203,7 +194,7 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
     )
     setup = sets_up_aaa(module)
     if not known and not module.uses_create_app and not (setup and core):
-        path, line = _entry(module)
+        path, line = application(module)
         yield module.problem(path, line, "LOG_LEVEL is never read")
 
 

@@ -67,6 +67,11 @@ def _note_engine(module: ModuleSource, engine: str) -> None:
     module.__dict__["lint_engines"] = (*module.lint_engines, engine)
 
 
+def _written(module: ModuleSource) -> list[str]:
+    """The Python files that somebody wrote, and that can be read."""
+    return [f.path for f in module.every_python if not f.problem and not f.is_generated]
+
+
 @rule("WB201", severity=Severity.ERROR, topic="lint", checklist="CQ1")
 def unformatted_file(module: ModuleSource) -> Iterator[Problem]:
     """A file is not formatted as black would.
@@ -78,9 +83,7 @@ def unformatted_file(module: ModuleSource) -> Iterator[Problem]:
     Good:
         x = {"a": 1}
     """
-    files = [
-        f.path for f in module.every_python if not f.problem and not f.is_generated
-    ]
+    files = _written(module)
     if not files:
         return
     if module.exact:
@@ -138,9 +141,7 @@ def lint_finding(module: ModuleSource) -> Iterator[Problem]:
     Good:
         only imports that are used
     """
-    files = [
-        f.path for f in module.every_python if not f.problem and not f.is_generated
-    ]
+    files = _written(module)
     if not files:
         return
     if module.exact:

@@ -70,8 +70,8 @@ class PulledBody(Body):
         if not message.get("more_body", False):
             self.set_complete()
 
-    async def _whole(self) -> bytes:
-        """All of it."""
+    async def whole(self) -> bytes:
+        """All of it; raises 413 where it is too long."""
         while self._must_raise is None and not self._complete.is_set():
             await self._pull()
         if self._must_raise is not None:
@@ -79,8 +79,8 @@ class PulledBody(Body):
         return bytes(self._data)
 
     def __await__(self) -> Generator[Any, None, bytes]:
-        """All of it; raises 413 where it is too long."""
-        return self._whole().__await__()
+        """All of it."""
+        return self.whole().__await__()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         """As it arrives."""
@@ -115,16 +115,10 @@ async def read_whole() -> bytes:
     seconds = None if state.is_limited else request.body_timeout
     state.is_reading = True
     try:
-        data = await within(seconds, _whole(request))
+        data = await within(seconds, request.body.whole())
     except TimeoutError:
         raise RequestTimeout() from None
     state.is_reading = False
-    return data
-
-
-async def _whole(request: Request) -> bytes:
-    """A request's body."""
-    data: bytes = await request.body
     return data
 
 

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, delete, select, text, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flask_core.config import PostgresSettings
@@ -26,7 +26,7 @@ from flask_core.errors import (
     IsolationError,
     NotFound,
 )
-from flask_core.failures import ConnectionLost, is_lost, meaning, translated
+from flask_core.failures import is_lost, meaning, translated
 from flask_core.isolation import CommunityScoped, IsolatedSession, check_reference
 from flask_core.isolation import check_scope, scope
 from flask_core.paging import Order, Page
@@ -135,22 +135,13 @@ class AsyncDAL:
         """The one row whose columns have these values, or None."""
         plain = not any(value is None for value in by.values())
         if plain and self._joined() is None and not self.settings.db_rls:
-            return await self._first(model, by)
+            return await self._prefer_replica(lambda server: server.first(model, by))
         statement = select(model).filter_by(**by).limit(1)
 
         async def first_of(session: AsyncSession) -> M | None:
             return (await session.scalars(statement)).first()
 
         return await self._read(first_of)
-
-    async def _first(self, model: type[M], by: Mapping[str, Any]) -> M | None:
-        """As `get`, without a session."""
-        replica = self.servers.replica(community_or_none())
-        if replica is not None:
-            with contextlib.suppress(DependencyUnavailable), replica.watched():
-                return await replica.reader.first(model, by)
-        self.servers.primary.refuse_while_down()
-        return await self.servers.primary.reader.first(model, by)
 
     async def require(self, model: type[M], /, **by: Any) -> M:
         """As `get`; raises NotFound."""
@@ -286,7 +277,7 @@ class AsyncDAL:
         with translated():
             try:
                 return await self._begin_once(server)
-            except (DBAPIError, ConnectionLost) as error:
+            except Exception as error:
                 if not is_lost(error):
                     raise
             return await self._begin_once(server)
@@ -310,14 +301,21 @@ class AsyncDAL:
         return session
 
     async def _read(self, work: Callable[[AsyncSession], Awaitable[R]]) -> R:
-        """Read on a replica where that is right, else on the primary."""
+        """Read in the transaction that is open, else in one for this read alone."""
         if self._joined() is None:
-            replica = self.servers.replica(community_or_none())
-            if replica is not None:
-                with contextlib.suppress(DependencyUnavailable), replica.watched():
-                    return await self._read_from(replica, work)
+            return await self._prefer_replica(
+                lambda server: self._read_from(server, work)
+            )
         async with self._session() as session:
             return await work(session)
+
+    async def _prefer_replica(self, read: Callable[[Server], Awaitable[R]]) -> R:
+        """Read on a replica where that is right, else on the primary."""
+        replica = self.servers.replica(community_or_none())
+        if replica is not None:
+            with contextlib.suppress(DependencyUnavailable), replica.watched():
+                return await read(replica)
+        return await read(self.servers.primary)
 
     async def _read_from(
         self, server: Server, work: Callable[[AsyncSession], Awaitable[R]]

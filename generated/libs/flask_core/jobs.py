@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 
 from flask_core.context import correlation_scope
@@ -11,6 +10,7 @@ from flask_core.datamodels import Job
 from flask_core.errors import DependencyUnavailable
 from flask_core.logging import log_error
 from flask_core.redisx import RedisX
+from flask_core.resilience import pause
 
 
 async def run_job(
@@ -18,8 +18,7 @@ async def run_job(
 ) -> None:
     """Run a job at its interval until stopped; a failure is logged and tried again."""
     while not stopping.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), job.every_seconds)
+        await pause(stopping, job.every_seconds)
         if stopping.is_set():
             return
         if not job.exclusive or await _is_ours(job, module_id, redis):

@@ -16,14 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-
 from sqlalchemy import BigInteger, Float, bindparam, inspect, literal_column, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.orm import make_transient_to_detached
 
 from flask_core.config import PostgresSettings
 from flask_core.context import crosses_communities, current_community
-from flask_core.failures import translated
+from flask_core.failures import sqlstate, translated
 from flask_core.isolation import CommunityScoped
 from flask_core.tables import Base
 
@@ -183,7 +182,7 @@ class ConnectionGone(ConnectionError):
 
 def _is_refusal(error: BaseException) -> bool:
     """Whether the server answered, and only did not like the question."""
-    state = str(getattr(error, "sqlstate", None) or "")
+    state = sqlstate(error)
     return bool(state) and not state.startswith(("08", "57", "58", "XX"))
 
 
@@ -197,7 +196,7 @@ async def _read_json(connection: Any) -> None:
 
 def _is_closed(error: BaseException) -> bool:
     """Whether a connection was gone before it could be asked."""
-    state = str(getattr(error, "sqlstate", None) or "")
+    state = sqlstate(error)
     if isinstance(error, ConnectionError) or state.startswith(("08", "57")):
         return True
     return type(error).__name__ == "InterfaceError"

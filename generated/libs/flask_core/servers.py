@@ -7,7 +7,8 @@ import contextlib
 import itertools
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -21,6 +22,7 @@ from flask_core.reader import (
     RECYCLE_SECONDS,
     Reader,
 )
+from flask_core.tables import Base
 
 # A ping that took so long and failed keeps callers away until the next ones had their
 # time to succeed.
@@ -30,6 +32,7 @@ REPLICA_REST_SECONDS = 2.0
 # How long a community that wrote reads from the primary; a replica is rarely later.
 OWN_WRITES_SECONDS = 5.0
 MAX_WRITERS = 10_000
+M = TypeVar("M", bound=Base)
 
 
 class Server:
@@ -52,6 +55,11 @@ class Server:
         """Raise DependencyUnavailable when it hung a moment ago."""
         if self.is_resting:
             raise DependencyUnavailable("database")
+
+    async def first(self, model: type[M], by: Mapping[str, Any]) -> M | None:
+        """The row with these values, or None, without a session."""
+        self.refuse_while_down()
+        return await self.reader.first(model, by)
 
     def engine(self) -> AsyncEngine:
         """The pool for sessions; made on first use, connects on first need."""

@@ -8,7 +8,6 @@ invalidates every replica forgets. Serves "Caching Strategy".
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import hashlib
 import json
@@ -20,14 +19,12 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from quart import Response, request
-from redis.exceptions import RedisError
 
 from flask_core.context import current_call, request_or_none, request_state
 from flask_core.encoding import encode
 from flask_core.errors import DependencyUnavailable, NotFound
-from flask_core.logging import log_system
 from flask_core.metrics import Metrics
-from flask_core.redisx import RedisX
+from flask_core.redisx import RedisX, listen_until
 from flask_core.resources import resources
 
 P = ParamSpec("P")
@@ -170,13 +167,9 @@ class Cache:
         Whatever was said while the connection was away is not known: everything is
         forgotten when it is back.
         """
-        while self.redis is not None and not stopping.is_set():
-            try:
-                await self._follow(self.redis, stopping)
-            except (RedisError, OSError, TimeoutError) as error:
-                log_system("cache", "waiting", reason=type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), 1.0)
+        if self.redis is not None:
+            follow = functools.partial(self._follow, self.redis, stopping)
+            await listen_until(stopping, "cache", follow)
 
     async def _follow(self, redis: RedisX, stopping: asyncio.Event) -> None:
         """Follow the channel over one connection."""

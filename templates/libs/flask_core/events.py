@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 import secrets
 import time
@@ -31,9 +32,10 @@ from flask_core.datamodels import Consumer, Event
 from flask_core.encoding import encode
 from flask_core.errors import DependencyUnavailable
 from flask_core.inbox import applied_once, forget_old
-from flask_core.logging import log_error, log_system
+from flask_core.logging import log_error
 from flask_core.metrics import Metrics
-from flask_core.redisx import RedisX
+from flask_core.redisx import RedisX, listen_until
+from flask_core.resilience import pause
 
 ATTEMPTS = 5
 STREAM_LENGTH = 100_000
@@ -43,6 +45,7 @@ POLL_SECONDS = 0.5
 CLAIM_AFTER_MS = 8_000
 LONGEST_PAUSE = 2.0
 MEASURE_SECONDS = 15.0
+FORGET_SECONDS = 3600.0
 
 
 def channel(name: str) -> str:
@@ -125,21 +128,23 @@ class Events:
         """Consume until stopped; one task for the channels and one a stream."""
         fanned = [consumer for consumer in consumers if not consumer.durable]
         async with asyncio.TaskGroup() as group:
-            if fanned:
-                group.create_task(self._forever(lambda: self._listen(fanned)))
-            for consumer in consumers:
-                if consumer.durable:
-                    group.create_task(self._forever(lambda c=consumer: self._read(c)))
+            work = [functools.partial(self._listen, fanned)] if fanned else []
+            work += [
+                functools.partial(self._read, consumer)
+                for consumer in consumers
+                if consumer.durable
+            ]
+            for each in work:
+                group.create_task(listen_until(self.stopping, "consume", each))
+            if self.database is not None:
+                group.create_task(self._forget(self.database))
 
-    async def _forever(self, work: Any) -> None:
-        """Do the work again after Redis was away, until stopped."""
+    async def _forget(self, database: AsyncDAL) -> None:
+        """Forget now and then which events were applied long ago."""
         while not self.stopping.is_set():
-            try:
-                await work()
-            except (RedisError, OSError, DependencyUnavailable) as error:
-                log_system("consume", "waiting", reason=type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.stopping.wait(), 1.0)
+            with contextlib.suppress(DependencyUnavailable):
+                await forget_old(database)
+            await pause(self.stopping, FORGET_SECONDS)
 
     async def _listen(self, consumers: Sequence[Consumer]) -> None:
         """Hand out what is fanned out."""
@@ -169,14 +174,16 @@ class Events:
             claimed: Any = await client.xautoclaim(
                 name, self.module_id, self.consumer_name, CLAIM_AFTER_MS, count=1
             )
-            fresh: Any = claimed[1] or await client.xreadgroup(
-                self.module_id,
-                self.consumer_name,
-                {name: ">"},
-                count=1,
-                block=round(POLL_SECONDS * 1000),
-            )
-            entries = claimed[1] or [e for _, found in fresh for e in found]
+            entries = claimed[1]
+            if not entries:
+                fresh: Any = await client.xreadgroup(
+                    self.module_id,
+                    self.consumer_name,
+                    {name: ">"},
+                    count=1,
+                    block=round(POLL_SECONDS * 1000),
+                )
+                entries = [entry for _, found in fresh for entry in found]
             for entry, fields in entries:
                 async with self._held(name, entry):
                     await self._settle(consumer, entry, fields)
@@ -189,9 +196,6 @@ class Events:
             if group["name"] == self.module_id.encode():
                 waiting = (group.get("lag") or 0) + group["pending"]
                 self.metrics.waiting.labels(consumer.event).set(waiting)
-        if self.database is not None:
-            with contextlib.suppress(DependencyUnavailable):
-                await forget_old(self.database)
 
     @contextlib.asynccontextmanager
     async def _held(self, name: str, entry: bytes) -> AsyncIterator[None]:
@@ -244,16 +248,13 @@ class Events:
             try:
                 if await self._handle(consumer, event):
                     return True
-                pause = min(0.1 * 2**attempt, LONGEST_PAUSE)
+                seconds = min(0.1 * 2**attempt, LONGEST_PAUSE)
                 attempt += 1
             except DependencyUnavailable:
-                pause = LONGEST_PAUSE
+                seconds = LONGEST_PAUSE
                 if self.stopping.is_set():
                     raise
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self.stopping.wait(), pause * random.uniform(0.8, 1.2)
-                )
+            await pause(self.stopping, seconds * random.uniform(0.8, 1.2))
         return False
 
     @contextlib.asynccontextmanager

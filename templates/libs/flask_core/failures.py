@@ -23,6 +23,11 @@ _UNIQUE, _FOREIGN_KEY, _EXCLUSION, _ROW_SECURITY = "23505", "23503", "23P01", "4
 _WRONG_VALUE = "a value does not fit its column"
 
 
+def sqlstate(error: BaseException | None) -> str:
+    """PostgreSQL's code of an error, or nothing where the server said none."""
+    return str(getattr(error, "sqlstate", None) or "")
+
+
 class ConnectionLost(DependencyUnavailable):
     """The server closed the connection; another one may be had at once."""
 
@@ -52,7 +57,7 @@ def meaning(error: BaseException) -> BaseException:
 
 def _of_server(error: BaseException, driver: BaseException | None) -> BaseException:
     """What the server's answer means, or its silence."""
-    state = str(getattr(driver, "sqlstate", None) or "")
+    state = sqlstate(driver)
     if state in (_UNIQUE, _EXCLUSION):
         return ApiError(409, "conflict", "this exists already")
     if state == _FOREIGN_KEY:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_core.errors import DependencyUnavailable
 from flask_core.logging import log_system
+from flask_core.resilience import pause
 
 if TYPE_CHECKING:
     from flask_core.resources import Resources
@@ -30,10 +31,7 @@ class Health:
         """Probe every second until stopped."""
         while not stopping.is_set():
             await self.probe()
-            try:
-                await asyncio.wait_for(stopping.wait(), PROBE_SECONDS)
-            except TimeoutError:
-                continue
+            await pause(stopping, PROBE_SECONDS)
 
     async def probe(self) -> None:
         """Ask each dependency once."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
@@ -17,6 +18,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from flask_core.errors import DependencyUnavailable
+from flask_core.logging import log_system
+from flask_core.resilience import pause
 
 if TYPE_CHECKING:
     from flask_core.config import RedisSettings
@@ -29,6 +32,18 @@ PING_REST_SECONDS = 5.0
 MAX_FLUSHES = 4
 MAX_CONNECTIONS = 64
 Pending = tuple[tuple[Any, ...], "asyncio.Future[Any]"]
+
+
+async def listen_until(
+    stopping: asyncio.Event, name: str, work: Callable[[], Awaitable[None]]
+) -> None:
+    """Listen, and again after Redis was away, until there is a stop."""
+    while not stopping.is_set():
+        try:
+            await work()
+        except (RedisError, OSError, DependencyUnavailable) as error:
+            log_system(name, "waiting", reason=type(error).__name__)
+            await pause(stopping, 1.0)
 
 
 class RedisX:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 
 import aiohttp
@@ -11,6 +10,7 @@ import aiohttp
 from flask_core.config import ModuleSettings
 from flask_core.datamodels import ModuleConfig
 from flask_core.logging import log_system
+from flask_core.resilience import pause
 
 HEARTBEAT_SECONDS = 30.0
 FIRST_PAUSE = 0.5
@@ -34,7 +34,7 @@ async def register_forever(
     settings: ModuleSettings, body: dict[str, object], stopping: asyncio.Event
 ) -> None:
     """Register with backoff and jitter, then repeat it as a heartbeat."""
-    pause, registered = FIRST_PAUSE, False
+    backoff, registered = FIRST_PAUSE, False
     timeout = aiohttp.ClientTimeout(total=5, connect=2)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         while not stopping.is_set():
@@ -42,15 +42,14 @@ async def register_forever(
             if problem is None:
                 if not registered:
                     log_system("register", "success", router=settings.router_url)
-                registered, pause = True, FIRST_PAUSE
+                registered, backoff = True, FIRST_PAUSE
                 wait = HEARTBEAT_SECONDS
             else:
-                if registered or pause == FIRST_PAUSE:
+                if registered or backoff == FIRST_PAUSE:
                     log_system("register", "waiting", reason=problem)
-                registered, wait = False, pause
-                pause = min(pause * 2, LONGEST_PAUSE)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), wait * random.uniform(0.8, 1.2))
+                registered, wait = False, backoff
+                backoff = min(backoff * 2, LONGEST_PAUSE)
+            await pause(stopping, wait * random.uniform(0.8, 1.2))
 
 
 async def _register(

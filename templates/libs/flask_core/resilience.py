@@ -1,6 +1,7 @@
 """Do not wait for ever, and do not hammer what is down."""
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,12 @@ async def within(seconds: float | None, work: Awaitable[R]) -> R:
         return await work
     async with asyncio.timeout(seconds):
         return await work
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so many seconds, or until there is a stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
 
 
 def time_limit(
