@@ -50,4 +50,4 @@ def test_locks_are_current(module_id: str) -> None:
     step = fleet.Fleet(PROJECT).module_step(spec, seeds)
 
     assert step.lock is not None
-    assert not step.lock_differs(step.lock.dump())
+    assert not step.lock_differs(step.lock.text)

@@ -5,7 +5,6 @@ that need every spec. Each step is one folder with its own lock.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -72,7 +71,7 @@ class Step:
     @property
     def changes(self) -> bool:
         """Whether applying the step changes anything at all."""
-        record = None if self.lock is None else self.lock.dump()
+        record = None if self.lock is None else self.lock.text
         return self.writes or (record is not None and self.lock_differs(record))
 
     def apply(self, run: str) -> None:
@@ -86,7 +85,7 @@ class Step:
         moved = self.moved_from.name if self.moved_from else ""
         if self.moved_from is not None:
             apply.move_folder(self.moved_from, self.folder)
-        record = None if self.lock is None else self.lock.dump()
+        record = None if self.lock is None else self.lock.text
         records: dict[str, str | None] = {}
         if record is not None and (self.writes or self.lock_differs(record)):
             records |= undo.record(self.folder, self.plan, run, moved)
@@ -214,7 +213,7 @@ class Fleet:
             done,
         )
         moved_from = source if source != folder else None
-        proof = fresh.proof(record.dump(), seeds)
+        proof = fresh.proof(record.text, seeds)
         return Step(
             folder, planned, record, moved_from=moved_from, spec=spec, proof=proof
         )
@@ -532,12 +531,7 @@ def note(project: Project, steps: Iterable[Step]) -> None:
 
 
 def apply_all(steps: Sequence[Step]) -> None:
-    """Write every step: first those that share a folder, then the others side by side."""
+    """Write every step, those that share a folder first."""
     run = undo.new_run()
-    for step in steps:
-        if step.shared:
-            step.apply(run)
-    with ThreadPoolExecutor() as pool:
-        done = [pool.submit(step.apply, run) for step in steps if not step.shared]
-    for each in done:
-        each.result()
+    for step in sorted(steps, key=lambda step: not step.shared):
+        step.apply(run)

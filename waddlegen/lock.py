@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,7 +23,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lock:
     """The record of one rendering; `files` maps a path to the hash of what was rendered.
 
@@ -37,7 +38,8 @@ class Lock:
     migrations: tuple[str, ...] = ()
     conflicts: Mapping[str, str] = field(default_factory=dict)
 
-    def dump(self) -> str:
+    @cached_property
+    def text(self) -> str:
         """The lock as the text of its file."""
         record: dict[str, object] = {
             "files": {str(path): self.files[path] for path in sorted(self.files)},

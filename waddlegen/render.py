@@ -28,10 +28,21 @@ from waddlegen.filters import Filters
 from waddlegen.templates import SUFFIX, TemplateTree
 from waddlegen.tree import FileTree
 
+_DICT = frozenset(dir(dict))
 # Copier's own notation for a path that stands for several files.
 _YIELD = re.compile(
     r"{%\s*yield\s+(?P<name>\w+)\s+from\s+(?P<each>.+?)\s*%}(?P<body>.*){%\s*endyield\s*%}"
 )
+
+
+class ModuleEnvironment(Environment):
+    """Jinja's, quicker where a name is a key: the context is made of dicts."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """What `obj.attribute` is in a template; Jinja looks for an attribute first."""
+        if type(obj) is dict and attribute not in _DICT and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 class Renderer:
@@ -49,7 +60,7 @@ class Renderer:
         options = {**self.tree.settings.get("_envops", {})}
         options.setdefault("keep_trailing_newline", True)
         options["undefined"] = StrictUndefined
-        return Environment(
+        return ModuleEnvironment(
             loader=DictLoader(self.tree.files),
             extensions=[Filters],
             bytecode_cache=_bytecode_cache(),

@@ -107,7 +107,7 @@ def disown(project: Project, path: Path) -> str:
 
 def _write_lock(folder: Path, record: Lock) -> None:
     """Write the lock alone."""
-    apply.apply_records(folder, {lock.PATH.name: record.dump()})
+    apply.apply_records(folder, {lock.PATH.name: record.text})
 
 
 def resolve(project: Project, path: Path, template: bool) -> str:
