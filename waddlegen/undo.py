@@ -45,7 +45,7 @@ def record(
         for path in [folder / apply.RECORDS / name]
     }
     last = {"run": run, "files": files, "records": records, "moved": moved}
-    return {**_IGNORE, LAST: json.dumps(last, indent=1) + "\n"}
+    return {**_IGNORE, LAST: json.dumps(last) + "\n"}
 
 
 @dataclass(frozen=True, slots=True)
