@@ -38,6 +38,7 @@ def _find_keys(kind: type) -> Iterator[str]:
                 yield key
 
 
+# Most values are of these: they are told apart before anything that costs.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 Memo = dict[int, Any]
 
@@ -48,7 +49,7 @@ def plain(value: object, memo: Memo) -> Any:
     `memo` remembers parts by identity: a table stands in many endpoints, and is turned
     once. The parts have to outlive it.
     """
-    if type(value) in _PLAIN:  # most values are, and a `match` on them costs the most
+    if type(value) in _PLAIN:
         return value
     if id(value) in memo:
         return memo[id(value)]
@@ -76,7 +77,8 @@ def _mapping(value: object, memo: Memo) -> dict[str, Any]:
             more = {"example": plain(example(value), memo)}
         case _:
             more = {}
-    return {key: plain(getattr(value, key), memo) for key in keys} | more
+    found = ((key, getattr(value, key)) for key in keys)
+    return {k: v if type(v) in _PLAIN else plain(v, memo) for k, v in found} | more
 
 
 def module_context(
