@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from quart import Blueprint, Quart, Response, request
+from quart.sessions import NullSession
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -30,6 +32,7 @@ from flask_core.ratelimit import Limiter
 from flask_core.redisx import RedisX
 from flask_core.resources import EXTENSION, Resources
 
+_NO_SESSION = NullSession()
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 15
 _CODES = {
@@ -75,6 +78,24 @@ class ModuleApp(Quart):
             path_info=request.path,
             default_method=request.method,
         )
+
+    def request_context(self, request: Any) -> Any:
+        """As Quart's; nothing of a module lives in a cookie, so there is one session."""
+        found = super().request_context(request)
+        found.session = _NO_SESSION
+        return found
+
+    def ensure_async(self, func: Any) -> Any:
+        """As Quart does, found out once for each function."""
+        made = self._made_async.get(func)
+        if made is None:
+            made = self._made_async[func] = super().ensure_async(func)
+        return made
+
+    @functools.cached_property
+    def _made_async(self) -> MutableMapping[Any, Any]:
+        """The functions that were seen, as they are awaited."""
+        return WeakKeyDictionary()
 
     @functools.cached_property
     def _has_hooks(self) -> bool:

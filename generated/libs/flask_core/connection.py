@@ -22,6 +22,7 @@ from quart.wrappers.request import Body
 from quart.wrappers.response import DataBody
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, RequestTimeout
+from werkzeug.sansio.utils import get_content_length
 
 from flask_core import context
 from flask_core.api import error_response
@@ -107,6 +108,16 @@ class ModuleRequest(Request):
     body: PulledBody
     body_class = PulledBody
 
+    @functools.cached_property
+    def content_length(self) -> int | None:
+        """How long the body is said to be; None where it comes in pieces."""
+        state = context.request_or_none()
+        if state is None:
+            return super().content_length
+        return get_content_length(
+            state.header(b"content-length"), state.header(b"transfer-encoding")
+        )
+
 
 async def read_whole() -> bytes:
     """The request's body; raises 413 when it is too long, 408 when it takes too long."""
@@ -129,6 +140,7 @@ class HttpConnection(ASGIHTTPConnection):
         """Hand the request to the application, and send its answer."""
         module: ModuleBase = self.app.extensions["waddlebot_module"]
         metrics, state = module.resources.metrics, _state(self.scope)
+        state.resources = module.resources
         token = context.enter(state)
         module.on_request()
         module.in_flight += 1

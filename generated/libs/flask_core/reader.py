@@ -1,82 +1,36 @@
 """Read one row as fast as the driver can: a statement compiled once, no session, no ORM.
 
-Reading by a key is what modules do most. It is held to the community like every other
-statement: the condition is part of the compiled text.
+Reads by the same statement that are asked for in one turn of the loop travel together,
+as the commands of redisx do: the driver's work is for the journey, not for the row.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import importlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Float, bindparam, inspect, literal_column, select
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy import inspect
 from sqlalchemy.orm import make_transient_to_detached
 
 from flask_core.config import PostgresSettings
 from flask_core.context import crosses_communities, current_community
 from flask_core.failures import sqlstate, translated
 from flask_core.isolation import CommunityScoped
+from flask_core.statements import OWNER, Statement, statement
 from flask_core.tables import Base
 
 COMMAND_SECONDS = 3.0
 CONNECT_SECONDS = 2.0
 RECYCLE_SECONDS = 1800.0
-OWNER = "waddlebot_community"
-_FLOAT8, _NUMERIC = 701, 1700
-_make: Any = dialect
-_DIALECT = _make()
+# What travels together waits for one another: few enough that nobody waits long.
+MAX_TOGETHER = 8
 M = TypeVar("M", bound=Base)
-Convert = Callable[[Any], Any]
-Named = tuple[str, Convert | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A compiled SELECT: its text, its parameters in order, and what its columns become."""
-
-    text: str
-    parameters: tuple[Named, ...]
-    attributes: tuple[Named, ...]
-
-
-@functools.lru_cache(maxsize=1024)
-def statement(model: type[Base], names: tuple[str, ...], held: bool) -> Statement:
-    """The SELECT of a model's first row by these attributes, held to a community or not."""
-    mapper: Any = inspect(model)
-    columns = {each.key: each.columns[0] for each in mapper.column_attrs}
-    conditions = [columns[n] == bindparam(n, type_=columns[n].type) for n in names]
-    if held:
-        owner = bindparam(OWNER, type_=BigInteger)
-        conditions.append(columns["community_id"] == owner)
-    query = select(*columns.values()).where(*conditions).limit(literal_column("1"))
-    compiled: Any = query.compile(dialect=_DIALECT)
-    binds = [(name, compiled.binds[name].type) for name in compiled.positiontup]
-    return Statement(
-        str(compiled),
-        tuple((n, _implementation(t).bind_processor(_DIALECT)) for n, t in binds),
-        tuple(
-            (key, _implementation(c.type).result_processor(_DIALECT, _oid(c.type)))
-            for key, c in columns.items()
-        ),
-    )
-
-
-def _implementation(kind: Any) -> Any:
-    """A column's type as PostgreSQL's dialect has it."""
-    return kind.dialect_impl(_DIALECT)
-
-
-def _oid(kind: Any) -> int:
-    """PostgreSQL's number of a numeric type; that of the others is not asked for."""
-    return _FLOAT8 if isinstance(kind, Float) else _NUMERIC
+Asked = tuple[list[Any], "asyncio.Future[Any]"]
 
 
 class Reader:
@@ -92,6 +46,8 @@ class Reader:
         self.host, self.port = host, port
         self._idle: list[tuple[Any, float]] = []
         self._places = asyncio.Semaphore(settings.db_pool_size)
+        self._waiting: dict[str, list[Asked]] = {}
+        self._journeys: set[asyncio.Task[None]] = set()
 
     async def first(self, model: type[M], by: Mapping[str, Any]) -> M | None:
         """The row with these values, or None; raises DependencyUnavailable."""
@@ -103,42 +59,94 @@ class Reader:
                 convert(values[name]) if convert else values[name]
                 for name, convert in found.parameters
             ]
-            row = await self._fetch(found.text, arguments)
+            row = await self._together(found.text, arguments)
         return None if row is None else _instance(model, found, row)
 
     async def ping(self) -> None:
         """Raise DependencyUnavailable when the server does not answer."""
         with translated():
-            await self._fetch("SELECT 1", [])
+            await self._fetch("SELECT $1::INTEGER", [[]])
 
-    async def _fetch(self, text: str, arguments: list[Any]) -> Any:
-        """One row; asked again where the connection had been closed meanwhile."""
-        if self._places.locked():
+    def _together(self, text: str, arguments: list[Any]) -> asyncio.Future[Any]:
+        """One row, asked for with the others of this turn of the loop."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(text)
+        if waiting is None:
+            self._waiting[text] = [(arguments, answer)]
+            self._set_out(text)
+        else:
+            waiting.append((arguments, answer))
+        return answer
+
+    def _set_out(self, text: str) -> None:
+        """Ask for what waits for a statement, once this turn of the loop is over."""
+        task = asyncio.create_task(self._ask_together(text))
+        self._journeys.add(task)
+        task.add_done_callback(self._journeys.discard)
+
+    async def _ask_together(self, text: str) -> None:
+        """Ask for as much as may travel together."""
+        try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 await self._places.acquire()
-        else:
-            await self._places.acquire()
+        except TimeoutError as error:
+            _fail(self._waiting.pop(text), error)
+            return
         try:
-            while self._idle:
-                connection, born = self._idle.pop()
-                if time.monotonic() - born > RECYCLE_SECONDS:
-                    connection.terminate()
-                    continue
-                with contextlib.suppress(ConnectionGone):
-                    return await self._ask(connection, born, text, arguments)
-            connection = await self._connect()
-            return await self._ask(connection, time.monotonic(), text, arguments)
+            waiting = [each for each in self._waiting.pop(text) if not each[1].done()]
+            batch, late = waiting[:MAX_TOGETHER], waiting[MAX_TOGETHER:]
+            if late:
+                self._waiting[text] = late
+                self._set_out(text)
+            if batch:
+                await self._answer(text, batch)
         finally:
             self._places.release()
 
-    async def _ask(
-        self, connection: Any, born: float, text: str, arguments: list[Any]
-    ) -> Any:
-        """One row; raises ConnectionGone where nobody was there to be asked."""
+    async def _answer(self, text: str, batch: list[Asked]) -> None:
+        """Hand out the rows; a mistake in one question is not one in the others."""
         try:
-            row = await connection.fetchrow(text, *arguments)
+            rows = await self._fetch(text, [arguments for arguments, _ in batch])
+        except Exception as error:
+            if len(batch) == 1 or not _is_refusal(error):
+                _fail(batch, error)
+                return
+            for asked in batch:
+                await self._answer(text, [asked])
+        else:
+            for (_, answer), row in zip(batch, rows, strict=True):
+                if not answer.done():
+                    answer.set_result(row)
+        finally:
+            for _, answer in batch:
+                answer.cancel()
+
+    async def _fetch(self, text: str, questions: list[list[Any]]) -> list[Any]:
+        """A row each; asked again where the connection had been closed meanwhile."""
+        while self._idle:
+            connection, born = self._idle.pop()
+            if time.monotonic() - born > RECYCLE_SECONDS:
+                connection.terminate()
+                continue
+            with contextlib.suppress(ConnectionGone):
+                return await self._ask(connection, born, text, questions)
+        connection = await self._connect()
+        return await self._ask(connection, time.monotonic(), text, questions)
+
+    async def _ask(
+        self, connection: Any, born: float, text: str, questions: list[list[Any]]
+    ) -> list[Any]:
+        """A row each; raises ConnectionGone where nobody was there to be asked."""
+        try:
+            if len(questions) == 1:
+                rows = [await connection.fetchrow(text, 0, *questions[0])]
+            else:
+                numbered = [(n, *each) for n, each in enumerate(questions)]
+                found = await connection.fetchmany(text, numbered)
+                by_place = {row[-1]: row for row in found}
+                rows = [by_place.get(n) for n in range(len(questions))]
         except BaseException as error:
-            if isinstance(error, ValueError) or _is_refusal(error):
+            if _is_refusal(error):
                 self._idle.append((connection, born))
                 raise
             # Whatever comes now over this connection is not for the next reader.
@@ -147,7 +155,7 @@ class Reader:
                 raise ConnectionGone from error
             raise
         self._idle.append((connection, born))
-        return row
+        return rows
 
     async def _connect(self) -> Any:
         """One more connection."""
@@ -180,10 +188,18 @@ class ConnectionGone(ConnectionError):
     """The connection was gone before anything was asked over it."""
 
 
+def _fail(batch: list[Asked], error: Exception) -> None:
+    """Tell everybody who waits."""
+    for _, answer in batch:
+        if not answer.done():
+            answer.set_exception(error)
+
+
 def _is_refusal(error: BaseException) -> bool:
-    """Whether the server answered, and only did not like the question."""
+    """Whether only the question was wrong: a value, or what the server made of it."""
     state = sqlstate(error)
-    return bool(state) and not state.startswith(("08", "57", "58", "XX"))
+    is_answer = bool(state) and not state.startswith(("08", "57", "58", "XX"))
+    return is_answer or isinstance(error, ValueError)
 
 
 async def _read_json(connection: Any) -> None:
@@ -206,11 +222,10 @@ def _instance(model: type[M], found: Statement, row: Any) -> M:
     """The row as a model, as a closed session leaves it."""
     mapper: Any = inspect(model)
     instance: M = mapper.class_manager.new_instance()
-    instance.__dict__.update(
-        {
-            key: convert(value) if convert and value is not None else value
-            for (key, convert), value in zip(found.attributes, row, strict=True)
-        }
-    )
+    values = instance.__dict__
+    values.update(zip(found.attributes, row, strict=False))
+    for key, convert in found.conversions:
+        if values[key] is not None:
+            values[key] = convert(values[key])
     make_transient_to_detached(instance)
     return instance

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from quart import current_app
 
+from flask_core.context import request_or_none
+
 if TYPE_CHECKING:
     from flask_core.apikeys import KeyStore
     from flask_core.cache import Cache
@@ -63,5 +65,8 @@ class Resources:
 
 def resources() -> Resources:
     """The resources of the module that is running."""
+    state = request_or_none()
+    if state is not None and state.resources is not None:
+        return state.resources
     found: Resources = current_app.extensions[EXTENSION]
     return found

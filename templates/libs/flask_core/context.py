@@ -14,6 +14,7 @@ from flask_core.errors import IsolationError
 
 if TYPE_CHECKING:
     from flask_core.datamodels import Call, WebhookDelivery
+    from flask_core.resources import Resources
 
 _ALL = -1
 _community: ContextVar[int | None] = ContextVar("community", default=None)
@@ -26,7 +27,7 @@ _CORRELATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class RequestState:
     """What is known of one request; `headers` are as they arrived, names in lower case.
 
-    `request` is Quart's view of it. `is_limited` tells whether the view runs under a time
+    `request` is Quart's view of it, `resources` what its module works with. `is_limited` tells whether the view runs under a time
     limit, which ends at `deadline` of the loop's clock; `is_reading` whether the body is
     awaited; `is_stale` whether the answer is made of old values. `answer_headers` go
     along with whatever the answer is.
@@ -39,6 +40,7 @@ class RequestState:
     client: str
     route: str = "unmatched"
     request: Any = None
+    resources: Resources | None = None
     is_limited: bool = False
     is_reading: bool = False
     is_stale: bool = False

@@ -16,6 +16,9 @@ from flask_core.isolation import CommunityScoped
 __all__ = ["Base", "CommunityScoped", "Timestamped", "plain"]
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 class Base(DeclarativeBase):
     """What every model has: an id of its own, and itself as plain values."""
 
@@ -54,6 +57,8 @@ class Timestamped:
 
 def plain(value: object) -> object:
     """A column's value as JSON has it; a decimal becomes a number."""
+    if type(value) in _PLAIN:
+        return value
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
