@@ -215,3 +215,29 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="no such luck"):
         server.wait_until(lambda: False)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("kind", [Postgres, Redis])
+def test_a_killed_server_starts_again(kind: type[Postgres] | type[Redis]) -> None:
+    """On the same port, PostgreSQL with what it had written."""
+    with kind() as server:
+        if isinstance(server, Postgres):
+            kept = ["SET synchronous_commit = on", "CREATE TABLE kept (id int)"]
+            run_sql(server.url, kept)
+        server.kill()
+        wait_until_closed(server.url)
+        assert not listens(server.url)
+        server.start_again()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if isinstance(server, Postgres):
+                    run_sql(server.url, ["SELECT * FROM kept"])
+                else:
+                    assert redis_server.answers(server.url)
+                break
+            except (OSError, AssertionError, asyncpg.PostgresError):
+                time.sleep(0.05)
+        else:
+            pytest.fail("it did not come back")
+    assert not listens(server.url)

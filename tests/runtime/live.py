@@ -50,6 +50,7 @@ class Live:
     session: aiohttp.ClientSession
     postgres: FaultProxy
     redis: FaultProxy
+    servers: Mapping[str, Postgres | Redis]
     log: Path
     database_url: str
     environment: Mapping[str, str]
@@ -153,6 +154,7 @@ async def live(
                     session,
                     before_postgres,
                     before_redis,
+                    {"postgres": postgres, "redis": redis},
                     folder / f"{spec.package}.log",
                     postgres.url,
                     environment,
@@ -186,7 +188,7 @@ def start(
         runner.served_by(sys.executable, "main:app", port),
         cwd=module,
         env=dict(environment),
-        stdout=subprocess.DEVNULL,
+        stdout=(folder / "stdout").open("ab"),
         stderr=(folder / "stderr").open("ab"),
     )
 

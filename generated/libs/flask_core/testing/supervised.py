@@ -3,7 +3,8 @@
 A small watching process is the server's parent. It holds the read end of a pipe and
 stops the server, and deletes its folder, when the pipe closes: by `stop()`, or by the
 kernel when we die. Linux's parent-death signal would not do: it is tied to the thread
-that started the process, and says nothing about the folder.
+that started the process, and says nothing about the folder. What is written into the
+pipe are orders: to kill the server, and to start it again.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 STOP_SECONDS = 10.0
+KILL, START = b"kill\n", b"start\n"
 
 
 class ServerError(RuntimeError):
@@ -74,7 +76,11 @@ class Supervised:
     """One running server and the process that watches over it."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, stop_signal: int = signal.SIGTERM
+        self,
+        command: Sequence[str],
+        folder: Path,
+        stop_signal: int = signal.SIGTERM,
+        kill_signal: int = signal.SIGKILL,
     ) -> None:
         """Start a server whose files all lie in `folder`, which goes when it goes."""
         self.log: IO[bytes] = tempfile.TemporaryFile()
@@ -82,6 +88,7 @@ class Supervised:
             "command": list(command),
             "folder": str(folder),
             "signal": int(stop_signal),
+            "kill_signal": int(kill_signal),
             "identity": identity(),
         }
         # -I: nothing of the working folder may stand in for the standard library.
@@ -110,6 +117,20 @@ class Supervised:
         start = max(0, size - 4000)
         return os.pread(self.log.fileno(), 4000, start).decode(errors="replace")
 
+    def kill(self) -> None:
+        """Kill the server as a crash does: it has no time for anything."""
+        self._order(KILL)
+
+    def start_again(self) -> None:
+        """Start a server that was killed, with the files it left."""
+        self._order(START)
+
+    def _order(self, word: bytes) -> None:
+        """Tell the watcher."""
+        assert self.watcher.stdin is not None
+        self.watcher.stdin.write(word)
+        self.watcher.stdin.flush()
+
     def stop(self) -> None:
         """Stop the server and wait until it and its folder are gone."""
         if self.watcher.stdin is not None:
@@ -123,27 +144,84 @@ class Supervised:
             self.watcher.wait()
 
 
+class Restartable:
+    """A server of our own that can be killed and started again."""
+
+    _server: Supervised | None
+
+    def kill(self) -> None:
+        """End it as a crash does: nothing is saved, and nobody is told."""
+        assert self._server is not None, "only a server of our own can be killed"
+        self._server.kill()
+
+    def start_again(self) -> None:
+        """Start it again where it was; it answers a little later."""
+        assert self._server is not None
+        self._server.start_again()
+
+
+class Watch:
+    """What the watching process does."""
+
+    def __init__(self, order: Mapping[str, object]) -> None:
+        """Start the server of an order."""
+        self.order = order
+        self.stop_signal = int(str(order["signal"]))
+        self.kill_signal = int(str(order["kill_signal"]))
+        self.is_killed = False
+        self.server = self._launch()
+        self._has_server = threading.Event()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        """The server's process."""
+        command, keywords = self.order["command"], self.order["identity"]
+        assert isinstance(command, list) and isinstance(keywords, dict)
+        folder = str(self.order["folder"])
+        server: subprocess.Popen[bytes] = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, **keywords
+        )
+        return server
+
+    def obey(self) -> None:
+        """Follow the orders that come in; stop the server after the last one."""
+        while word := sys.stdin.buffer.readline():
+            if word == KILL:
+                self._has_server.clear()
+                self.is_killed = True
+                self.server.send_signal(self.kill_signal)
+            elif word == START:
+                self.server.wait()
+                self.server = self._launch()
+                self.is_killed = False
+                self._has_server.set()
+        self.is_killed = False
+        self._has_server.set()
+        self.server.send_signal(self.stop_signal)
+        try:
+            self.server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+
+    def wait(self) -> int:
+        """Return once the server has ended by itself, or was told to."""
+        while True:
+            code = self.server.wait()
+            if not self.is_killed:
+                return code
+            self._has_server.wait()
+
+
 def watch(order: Mapping[str, object]) -> int:
     """Run the server of an order until it ends or our standard input closes."""
-    command, keywords = order["command"], order["identity"]
-    assert isinstance(command, list) and isinstance(keywords, dict)
-    folder, stop_signal = Path(str(order["folder"])), int(str(order["signal"]))
-    server = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, **keywords)
-
-    def end() -> None:
-        sys.stdin.buffer.read()
-        server.send_signal(stop_signal)
-        try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
-
-    signal.signal(signal.SIGTERM, lambda *_: server.send_signal(stop_signal))
-    threading.Thread(target=end, daemon=True).start()
+    found = Watch(order)
+    signal.signal(
+        signal.SIGTERM, lambda *_: found.server.send_signal(found.stop_signal)
+    )
+    threading.Thread(target=found.obey, daemon=True).start()
     try:
-        return server.wait()
+        return found.wait()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(str(order["folder"]), ignore_errors=True)
 
 
 if __name__ == "__main__":

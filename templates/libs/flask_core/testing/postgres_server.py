@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from flask_core.testing.binaries import postgres_folder
 from flask_core.testing.supervised import (
+    Restartable,
     ServerError,
     Supervised,
     environment,
@@ -41,7 +42,7 @@ SETTINGS = {
 }
 
 
-class Postgres:
+class Postgres(Restartable):
     """An own server, or an own database in the server of TEST_DATABASE_URL.
 
     `url` belongs to an ordinary user who owns the database: row-level security does
@@ -146,14 +147,13 @@ class Postgres:
         words = [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
         for name, value in SETTINGS.items():
             words += ["-c", f"{name}={value}"]
-        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for the clients.
-        self._server = Supervised(words, folder, signal.SIGINT)
+        self._server = _supervised(words, folder)
         self._server.wait_until(lambda: _is_ready(data))
         self.url = f"postgresql://{NAME}:{password}@127.0.0.1:{port}/{NAME}"
         self.admin_url = f"postgresql://postgres:{admin}@127.0.0.1:{port}/postgres"
 
 
-class Replica:
+class Replica(Restartable):
     """A server that follows another one and answers questions."""
 
     def __init__(self, admin_url: str, url: str) -> None:
@@ -175,7 +175,7 @@ class Replica:
         words = [str(programs / "postgres"), "-D", str(data), "-p", str(self.port)]
         for name, value in SETTINGS.items():
             words += ["-c", f"{name}={value}"]
-        self._server = Supervised(words, folder, signal.SIGINT)
+        self._server = _supervised(words, folder)
         self._server.wait_until(lambda: _is_ready(data))
         parts = urlsplit(url)
         user = parts.netloc.rpartition("@")[0]
@@ -188,7 +188,17 @@ class Replica:
 
     def stop(self) -> None:
         """Stop the server."""
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
+
+
+def _supervised(words: Sequence[str], folder: Path) -> Supervised:
+    """The server's process.
+
+    SIGINT is PostgreSQL's fast shutdown, where SIGTERM would wait for the clients. SIGQUIT
+    is its crash: `kill -9` would leave processes that keep a new server from starting.
+    """
+    return Supervised(words, folder, signal.SIGINT, signal.SIGQUIT)
 
 
 def _initialise(programs: Path, data: Path, admin: str, password: str) -> None:

@@ -9,12 +9,18 @@ from urllib.parse import unquote, urlsplit
 
 from flask_core.testing.binaries import redis_program
 from flask_core.testing.postgres_server import ATTEMPTS, free_port
-from flask_core.testing.supervised import ServerError, Supervised, give, new_folder
+from flask_core.testing.supervised import (
+    Restartable,
+    ServerError,
+    Supervised,
+    give,
+    new_folder,
+)
 
 CLAIM_SECONDS = 3600
 
 
-class Redis:
+class Redis(Restartable):
     """An own server, or a free database number in the server of TEST_REDIS_URL."""
 
     def __init__(self) -> None:
