@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aiohttp import web
 from pydantic import SecretStr
 
 from flask_core import registry
 from flask_core.testing.postgres_server import free_port
+from flask_core.testing.stubs import StubRouter
 
 BODY = {"module_id": "toy", "module_version": "1.0.0", "port": 8000}
 
@@ -23,54 +23,19 @@ class Settings:
     router_api_key: SecretStr = SecretStr("k" * 32)
 
 
-@dataclass
-class Router:
-    """A router on a port of its own, which can be absent and can refuse."""
-
-    port: int
-    status: int = 200
-    seen: list[tuple[str, Any]] = field(default_factory=list)
-    _runner: web.AppRunner | None = None
-
-    async def start(self) -> None:
-        """Listen."""
-        app = web.Application()
-        app.router.add_post("/api/v1/register", self._register)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-
-    async def stop(self) -> None:
-        """Be gone, and forget everybody."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        self.seen.clear()
-
-    async def _register(self, request: web.Request) -> web.Response:
-        self.seen.append((request.headers["X-API-Key"], await request.json()))
-        return web.json_response({}, status=self.status)
-
-    async def wait_for(self, count: int) -> None:
-        """Wait for so many registrations."""
-        async with asyncio.timeout(10):
-            while len(self.seen) < count:
-                await asyncio.sleep(0.01)
-
-
 @pytest.fixture
-async def router(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Router]:
+async def router(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StubRouter]:
     """Not there yet; the module beats quickly."""
     monkeypatch.setattr(registry, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(registry, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(registry, "LONGEST_PAUSE", 0.2)
-    found = Router(free_port())
+    found = StubRouter(port=free_port())
     yield found
     await found.stop()
 
 
 @pytest.fixture
-async def stopping(router: Router) -> AsyncIterator[asyncio.Event]:
+async def stopping(router: StubRouter) -> AsyncIterator[asyncio.Event]:
     """The module registers until this is set."""
     event = asyncio.Event()
     settings: Any = Settings(f"http://127.0.0.1:{router.port}/")
@@ -81,48 +46,52 @@ async def stopping(router: Router) -> AsyncIterator[asyncio.Event]:
 
 
 async def test_a_router_that_comes_later(
-    router: Router, stopping: asyncio.Event
+    router: StubRouter, stopping: asyncio.Event
 ) -> None:
     """It is asked until it is there, and is told who calls."""
     await asyncio.sleep(0.3)
     await router.start()
     await router.wait_for(1)
 
-    assert ("k" * 32, BODY) == router.seen[0]
+    assert BODY == router.registrations[0]
+    assert "k" * 32 == router.requests[0].headers["X-API-Key"]
 
 
 async def test_a_router_that_was_restarted_hears_of_the_module_again(
-    router: Router, stopping: asyncio.Event
+    router: StubRouter, stopping: asyncio.Event
 ) -> None:
     """With the next heartbeat, however often it happens."""
     for _ in range(3):
         await router.start()
         await router.wait_for(2)
         await router.stop()
+        router.requests.clear()
         await asyncio.sleep(0.15)
 
 
 async def test_a_router_that_refuses_is_not_hammered(
-    router: Router, stopping: asyncio.Event
+    router: StubRouter, stopping: asyncio.Event
 ) -> None:
     """Pauses grow; once it accepts, the heartbeat goes on."""
-    router.status = 503
+    router.answer_with(503)
     await router.start()
     await asyncio.sleep(0.5)
-    refused = len(router.seen)
-    router.status = 200
+    refused = len(router.registrations)
+    router.answer_with(200)
     await router.wait_for(refused + 2)
 
     assert 2 <= refused <= 9
 
 
-async def test_a_stop_ends_it_at_once(router: Router, stopping: asyncio.Event) -> None:
+async def test_a_stop_ends_it_at_once(
+    router: StubRouter, stopping: asyncio.Event
+) -> None:
     """Even in the middle of a pause."""
     await router.start()
     await router.wait_for(1)
     stopping.set()
     await asyncio.sleep(0.2)
-    seen = len(router.seen)
+    seen = len(router.registrations)
     await asyncio.sleep(0.3)
 
-    assert seen == len(router.seen)
+    assert seen == len(router.registrations)

@@ -7,6 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 from flask_core.testing.faults import FaultProxy
+from flask_core.testing.stubs import StubRouter
+
+from config import settings
 
 pytestmark = pytest.mark.integration
 
@@ -58,6 +61,18 @@ async def test_the_correlation_id_is_echoed(client: Any) -> None:
 
     assert kept.headers["X-Correlation-ID"] == "req_abc.1"
     assert replaced.headers["X-Correlation-ID"].startswith("req_")
+
+
+async def test_it_registers_at_the_router(router: StubRouter) -> None:
+    """With its id, version and port, and where its health is told."""
+    body = (await router.wait_for(1))[0]
+
+    assert (body["module_id"], body["port"]) == (
+        "inventory-interaction",
+        settings().module_port,
+    )
+    assert body["module_version"] == "0.2.0"
+    assert body["health_check"] == "/health"
 
 
 async def test_it_serves_on_a_socket(live_url: str, headers: Any) -> None:

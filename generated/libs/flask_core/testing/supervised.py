@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 STOP_SECONDS = 10.0
 KILL, START = b"kill\n", b"start\n"
@@ -174,13 +174,10 @@ class Watch:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         """The server's process."""
-        command, keywords = self.order["command"], self.order["identity"]
-        assert isinstance(command, list) and isinstance(keywords, dict)
-        folder = str(self.order["folder"])
-        server: subprocess.Popen[bytes] = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, **keywords
-        )
-        return server
+        command, identity = self.order["command"], self.order["identity"]
+        assert isinstance(command, list) and isinstance(identity, dict)
+        keywords: dict[str, Any] = {"cwd": self.order["folder"], **identity}
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, **keywords)
 
     def obey(self) -> None:
         """Follow the orders that come in; stop the server after the last one."""

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import pytest
+from pydantic import SecretStr
 
 from flask_core import logging
 from flask_core.apikeys import PlatformBase
@@ -26,11 +27,15 @@ from flask_core.config import PostgresSettings, RedisSettings
 from flask_core.context import all_communities, community_scope
 from flask_core.database import AsyncDAL, Base
 from flask_core.migrate import migrate
+from flask_core.registry import payload, register_forever
 from flask_core.resources import EXTENSION, Resources
+from flask_core.testing.clock import Clock, frozen
 from flask_core.testing.faults import FaultProxy
+from flask_core.testing.repeats import MOST, counted
 from flask_core.testing.rows import COMMUNITY, OTHER_COMMUNITY, make_row
 from flask_core.testing.servers import Postgres, Redis
-from flask_core.testing.stubs import StubServer
+from flask_core.testing.signing import Signer
+from flask_core.testing.stubs import StubRouter, StubServer
 
 __all__ = ["COMMUNITY", "OTHER_COMMUNITY"]
 
@@ -205,6 +210,63 @@ def rows(resources: Resources) -> Callable[..., Awaitable[Any]]:
         return await make_row(resources.db, model, community, **values)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def repeats(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Fail a test in which one request executes the same statement again and again.
+
+    `@pytest.mark.repeats(20)` allows that many; where there is a better statement, use it.
+    """
+    marker = request.node.get_closest_marker("repeats")
+    with counted(monkeypatch) as found:
+        yield
+    if over := found.over(marker.args[0] if marker else MOST):
+        pytest.fail("an N+1 query: " + "; ".join(over), pytrace=False)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """The time of flask_core, frozen: `clock.shift(60)` lets a minute pass."""
+    with frozen(monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def signer(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], Signer]:
+    """A platform that the module believes, by its scheme and the setting of its secret.
+
+    `client.post(path, **signer("slack_v0", "SLACK_SECRET").delivery({...}))`
+    """
+
+    def make(scheme: str, setting: str) -> Signer:
+        made = Signer(scheme)
+        secret = SecretStr(made.secret)
+        monkeypatch.setattr(resources.settings, setting.lower(), secret)
+        return made
+
+    return make
+
+
+@pytest.fixture
+async def router(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[StubRouter]:
+    """A router at which the module registers while the test runs."""
+    async with contextlib.AsyncExitStack() as stack:
+        server = await StubRouter().start()
+        stack.push_async_callback(server.stop)
+        monkeypatch.setattr(resources.settings, "router_url", server.url)
+        body, stopping = payload(resources.config, resources.settings), asyncio.Event()
+        work = register_forever(resources.settings, body, stopping)
+        task = asyncio.create_task(work)
+        yield server
+        stopping.set()
+        await task
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from aiohttp import web
+
+WAIT_SECONDS = 10.0
+_REGISTER = "/api/v1/register"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class StubServer:
     answers: dict[tuple[str, str], list[Answer]] = field(default_factory=dict)
     requests: list[Received] = field(default_factory=list)
     url: str = ""
+    port: int = 0
     _runner: web.AppRunner | None = None
 
     def on(self, method: str, path: str, **answer: Any) -> None:
@@ -60,14 +64,15 @@ class StubServer:
         """Give these answers one after the other; the last one stays."""
         self.answers[method, path] = list(answers)
 
-    async def start(self) -> StubServer:
-        """Listen on a free port; returns itself."""
+    async def start(self) -> Self:
+        """Listen on a free port, on the same one after a stop; returns itself."""
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def stop(self) -> None:
@@ -101,9 +106,20 @@ class StubRouter(StubServer):
 
     def __post_init__(self) -> None:
         """Say yes to everybody."""
-        self.on("POST", "/api/v1/register", json={"success": True})
+        self.answer_with(200)
+
+    def answer_with(self, status: int) -> None:
+        """Say this to whoever registers from now on."""
+        self.on("POST", _REGISTER, status=status, json={"success": status < 300})
 
     @property
     def registrations(self) -> list[Any]:
         """What modules have said of themselves."""
-        return [each.json for each in self.requests if each.path == "/api/v1/register"]
+        return [each.json for each in self.requests if each.path == _REGISTER]
+
+    async def wait_for(self, count: int) -> list[Any]:
+        """The registrations, once there are so many; raises TimeoutError."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(self.registrations) < count:
+                await asyncio.sleep(0.01)
+        return self.registrations
