@@ -580,6 +580,10 @@ class RateLimitSpec(Part):
     window_seconds: int = Field(
         60, ge=1, le=86_400, description="Length of the window."
     )
+    on_failure: Literal["count", "refuse"] = Field(
+        "count",
+        description="Without Redis, each replica counts for itself, or refuses with 503.",
+    )
 
 
 class EndpointPart(Part):

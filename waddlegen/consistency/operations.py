@@ -99,6 +99,12 @@ def _needs_redis(facts: Facts, site: Site) -> Iterator[Issue]:
             *site.loc,
             "idempotent",
         ), "idempotency needs Redis; say `redis: required`"
+    if site.endpoint.rate_limit.on_failure == "refuse":
+        yield (
+            *site.loc,
+            "rate_limit",
+            "on_failure",
+        ), "without Redis each replica counts for itself; leave `on_failure` out"
     if site.endpoint.emits:
         yield (*site.loc, "emits"), "events need Redis; say `redis: required`"
 

@@ -1,7 +1,8 @@
 """How often one caller may call: a fixed window, counted in Redis for all replicas.
 
-When Redis is gone each replica counts for itself: a chat bot that answers nobody is worse
-than one that allows a few requests too many for a minute. Serves "Rate Limiting".
+When Redis is gone each replica counts for itself, unless the spec says that a route had
+better refuse: a chat bot that answers nobody is worse than one that allows a few requests
+too many for a minute, a shop is not. Serves "Rate Limiting".
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec
 
 from quart import Response
 
@@ -20,7 +21,7 @@ from flask_core.resources import resources
 
 P = ParamSpec("P")
 View = Callable[P, Awaitable[Response]]
-R = TypeVar("R")
+OnFailure = Literal["count", "refuse"]
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -36,8 +37,13 @@ class Limiter:
         self.redis = redis
         self._local: dict[str, tuple[int, float]] = {}
 
-    async def hit(self, key: str, window: int) -> tuple[int, float]:
-        """Count one more; returns the count and the seconds left of the window."""
+    async def hit(
+        self, key: str, window: int, on_failure: OnFailure = "count"
+    ) -> tuple[int, float]:
+        """Count one more; returns the count and the seconds left of the window.
+
+        Raises DependencyUnavailable without Redis where `on_failure` is to refuse.
+        """
         if self.redis is not None:
             try:
                 name = f"waddlebot:rate:{key}"
@@ -46,7 +52,8 @@ class Limiter:
                 )
                 return int(count), max(int(left), 0) / 1000
             except DependencyUnavailable:
-                pass
+                if on_failure == "refuse":
+                    raise
         return self._hit_local(key, window)
 
     def _hit_local(self, key: str, window: int) -> tuple[int, float]:
@@ -62,9 +69,11 @@ class Limiter:
 
 
 def rate_limit(
-    max_requests: int = 100, window: int = 60
+    max_requests: int = 100, window: int = 60, on_failure: OnFailure = "count"
 ) -> Callable[[View[P]], View[P]]:
     """Refuse with 429 and Retry-After what is over the limit of this caller and route.
+
+    Without Redis each replica counts for itself; with `on_failure="refuse"` it is a 503.
 
     A caller is a key within a community, or an address where the route is public.
     """
@@ -75,7 +84,8 @@ def rate_limit(
         @functools.wraps(view)
         async def limited(*args: P.args, **kwargs: P.kwargs) -> Response:
             state = request_state()
-            count, left = await resources().limiter.hit(f"{name}:{_caller()}", window)
+            key = f"{name}:{_caller()}"
+            count, left = await resources().limiter.hit(key, window, on_failure)
             state.answer_headers += (
                 (b"x-ratelimit-limit", limit),
                 (b"x-ratelimit-remaining", b"%d" % max(max_requests - count, 0)),
