@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import rendering, runtime, soak, start, updating
+from benchmarks import checking, rendering, runtime, soak, start, updating
 from benchmarks.measure import Result
 
 BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Path], Result | Iterator[Result]]] = {
     "update": updating.update,
     "status": updating.status,
     "no-op": updating.no_op,
+    "check": checking.check,
 }
 
 

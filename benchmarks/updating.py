@@ -21,7 +21,7 @@ EDIT = ("--timeout=5s", "--timeout=25s")
 BIN = Path(sys.executable).parent
 
 
-def _fleet(root: Path) -> Path:
+def project_of(root: Path) -> Path:
     """A project of 24 rendered modules, each edited by hand, with its own templates."""
     shutil.copytree(bundled.TEMPLATES, root / "templates")
     text = (bundled.CATALOGUE / f"{MODULE}.yaml").read_text("utf-8")
@@ -29,6 +29,7 @@ def _fleet(root: Path) -> Path:
     for number in range(FLEET_SIZE):
         spec = text.replace(f"id: {MODULE}", f"id: inventory-{number}", 1)
         spec = spec.replace("port: 8024", f"port: {9000 + number}", 1)
+        spec = spec.replace("action-inventory", f"action-inventory-{number}")
         (root / f"module_specs/inventory-{number}.yaml").write_text(spec, "utf-8")
     project = Project(root)
     fleet.apply_all(create.renew(project, project.module_ids(), force=False))
@@ -96,7 +97,7 @@ def update(folder: Path) -> Result:
 
     One module is updated by copier, and its time counted 24 times.
     """
-    ours_root = _fleet(folder / "ours")
+    ours_root = project_of(folder / "ours")
     template = _template(folder / "template")
     copied = _copied(folder, template)
     numbers, releases = itertools.count(1), itertools.count(1)
@@ -121,7 +122,7 @@ def update(folder: Path) -> Result:
 
 def status(folder: Path) -> Result:
     """`status --all` of 24 modules, against `copier check-update` of each of 24."""
-    ours_root = _fleet(folder / "ours")
+    ours_root = project_of(folder / "ours")
     copied = _copied(folder, _template(folder / "template"))
 
     def ours() -> float:
@@ -137,7 +138,7 @@ def status(folder: Path) -> Result:
 
 def no_op(folder: Path) -> Result:
     """The CPU seconds of an `update --all` with nothing to do, against 0.3."""
-    root = _fleet(folder / "ours")
+    root = project_of(folder / "ours")
     time.sleep(0.2)
 
     def ours() -> float:

@@ -23,7 +23,7 @@ LAYERS = [
     "spec lock project history merge git".split(),
     "endpoint wording disk yamlnodes facts discover".split(),
     "consistency context templates plan environment source fresh".split(),
-    "specfile render apply unfinished output measures shift pending follow".split()
+    "specfile render apply unfinished output measures shift pending follow recall".split()
     + "tables fixes".split(),
     "undo base".split(),
     "fleet rules".split(),

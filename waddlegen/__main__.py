@@ -17,6 +17,13 @@ def main() -> None:
         if answer is not None:
             print(answer)
             return
+    if sys.argv[1:2] == ["check"]:
+        from waddlegen import recall
+
+        recalled = recall.known(sys.argv[1:])
+        if recalled is not None:
+            sys.stdout.write(recalled.text)
+            sys.exit(recalled.code)
     from waddlegen.cli import run
 
     sys.exit(run())

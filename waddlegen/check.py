@@ -27,7 +27,7 @@ from waddlegen.findings import (
     Verdict,
 )
 from waddlegen.rules.rule import Rule, load
-from waddlegen.source import ModuleSource
+from waddlegen.source import ModuleSource, look_around
 from waddlegen.verdicts import judge
 
 ENGINE = "WB000"
@@ -70,10 +70,14 @@ def _all(
         workers = min(os.cpu_count() or 1, len(places))
         if workers < 2 or len(places) < SEVERAL or not hasattr(os, "fork"):
             return tuple(check_module(place, rules, options) for place in places)
+        for repository in {place.repository for place in places}:
+            look_around(repository)
+        # What is known is shared with the processes, as long as nobody touches it.
+        gc.freeze()
         codes = tuple(rule.code for rule in rules)
         with multiprocessing.get_context("fork").Pool(workers) as pool:
             work = ((place, codes, options) for place in places)
-            return tuple(pool.imap(_one, work, chunksize=1))
+            return tuple(pool.imap(_one, work, chunksize=2))
     finally:
         gc.enable()
 

@@ -6,12 +6,12 @@ import difflib
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from waddlegen import apply, check, git, mending, output, reports
+from waddlegen import apply, check, discover, git, mending, output, recall, reports
 from waddlegen.check import Options
 from waddlegen.errors import UsageError
 from waddlegen.findings import Report, Severity
@@ -48,6 +48,22 @@ class Answer:
     text: str
     code: int = 0
     note: str = ""
+
+
+def looked_at(request: Request) -> dict[str, object]:
+    """The signature of everything that the answer depends on, rules of others apart."""
+    if not all(_is_ours(each) for each in load().values()):
+        return recall.UNSIGNED
+    starts = [request.directory / path for path in request.paths] or [request.directory]
+    roots = {discover.repository_of(start.resolve()) for start in starts}
+    baseline = _settings(request.directory).get("baseline")
+    files = [request.directory / str(baseline)] if baseline else []
+    return recall.signed(roots, [*files, *_settings_files(request.directory)])
+
+
+def _is_ours(rule: Rule) -> bool:
+    """Whether a rule changes only with waddlegen."""
+    return rule.check.__module__.startswith("waddlegen.")
 
 
 def run(request: Request) -> Answer:
@@ -116,10 +132,17 @@ def _level(name: str) -> Severity:
         raise UsageError(f"--fail-level {name}: known are {known}") from None
 
 
+def _settings_files(directory: Path) -> Iterator[Path]:
+    """Where `[tool.waddlegen]` may stand, the nearest first."""
+    for folder in (directory.resolve(), *directory.resolve().parents):
+        yield folder / "pyproject.toml"
+        if (folder / ".git").exists():
+            return
+
+
 def _settings(directory: Path) -> Mapping[str, Any]:
     """`[tool.waddlegen]` of the nearest pyproject.toml."""
-    for folder in (directory.resolve(), *directory.resolve().parents):
-        path = folder / "pyproject.toml"
+    for path in _settings_files(directory):
         if path.is_file():
             try:
                 data = tomllib.loads(path.read_text("utf-8"))
@@ -129,8 +152,6 @@ def _settings(directory: Path) -> Mapping[str, Any]:
                 case {"tool": {"waddlegen": dict(found)}}:
                     return _known_settings(path, found)
             return {}
-        if (folder / ".git").exists():
-            break
     return {}
 
 

@@ -620,7 +620,7 @@ def check_modules(
     ] = False,
 ) -> None:
     """Hold modules to the standard: 0 clean, 1 findings, 2 wrong usage."""
-    from waddlegen import checking
+    from waddlegen import checking, recall
 
     request = checking.Request(
         directory=context.obj,
@@ -638,8 +638,11 @@ def check_modules(
         unsafe_fixes=unsafe_fixes,
         diff=diff,
     )
+    then = checking.looked_at(request)
     answer = checking.run(request)
     sys.stdout.write(answer.text)
+    if not answer.note:
+        recall.remember(sys.argv[1:], answer.text, answer.code, then)
     if answer.note:
         print(answer.note, file=sys.stderr)
     raise typer.Exit(answer.code)

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from waddlegen import cache, project
 from waddlegen.project import Project
 
 _SKIPPED = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".venv", ".git"})
+_NEVER_SETTLED = 2**63
 _YOUNG_NS = 100_000_000  # file systems keep time in steps of some milliseconds
 
 
@@ -34,11 +35,16 @@ class Signature:
 
 def signature(project: Project) -> Signature:
     """Sign everything an update or a status depends on, waddlegen itself included."""
+    folders = (project.templates, project.specs, project.fleet)
+    return sign(folders, f"{project.root}")
+
+
+def sign(folders: Iterable[Path], seed: str) -> Signature:
+    """Sign what lies in some folders, and waddlegen itself."""
     now = time.time_ns()
-    package = Path(__file__).parent
-    digest = hashlib.sha256(f"{sys.version}\0{project.root}\0".encode())
+    digest = hashlib.sha256(f"{sys.version}\0{seed}\0".encode())
     youngest = 0
-    for folder in (package, project.templates, project.specs, project.fleet):
+    for folder in (Path(__file__).parent, *folders):
         digest.update(f"{folder}\0".encode("utf-8", "surrogateescape"))
         for line, changed in _entries(str(folder), ""):
             digest.update(line.encode("utf-8", "surrogateescape"))
@@ -51,7 +57,7 @@ def _entries(folder: str, prefix: str) -> Iterator[tuple[str, int]]:
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
-    except FileNotFoundError:
+    except OSError:
         return
     for entry in entries:
         if entry.name in _SKIPPED:
@@ -60,6 +66,9 @@ def _entries(folder: str, prefix: str) -> Iterator[tuple[str, int]]:
         if entry.is_dir(follow_symlinks=False):
             yield f"{name}/\0", 0
             yield from _entries(entry.path, name)
+            continue
+        if entry.is_symlink() and entry.is_dir():
+            yield f"{name}@\0", _NEVER_SETTLED  # what it leads to is not signed
             continue
         s = entry.stat(follow_symlinks=False)
         line = f"{name}\0{s.st_mode} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}\0"

@@ -17,8 +17,10 @@ from pathlib import Path
 from waddlegen import cache
 from waddlegen.discover import SKIPPED
 from waddlegen.facts import texts
+from waddlegen.facts.alerts import rules_of
 from waddlegen.facts.collect import collect
 from waddlegen.facts.delivery import Delivery
+from waddlegen.facts.manifests import objects_of
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
 from waddlegen.facts.survey import Survey, survey
@@ -34,6 +36,14 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
 def surveyed(repository: Path) -> Survey:
     """The files of a repository that say how its modules are delivered; looked for once."""
     return survey(repository)
+
+
+def look_around(repository: Path) -> None:
+    """Read what all modules of a repository are held against, before they are shared out."""
+    found = surveyed(repository)
+    rules_of(found)
+    for path in found.yaml:
+        objects_of(found, path)
 
 
 @dataclass(frozen=True, slots=True)

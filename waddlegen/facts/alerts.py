@@ -34,7 +34,7 @@ class PrometheusRule:
         value = self.node["expr"].value
         return "" if value is None else str(value)
 
-    @property
+    @cached_property
     def said(self) -> str:
         """All of its texts, to find a module's name in."""
         texts = (each.text or "" for each in self.node.walk())
@@ -61,8 +61,13 @@ class Objective:
         return self.text.lower()
 
 
-def rules_of(survey: Survey) -> Iterator[PrometheusRule]:
+def rules_of(survey: Survey) -> tuple[PrometheusRule, ...]:
     """Every rule of every rule file."""
+    return survey.once(rules_of, lambda: tuple(_rules_of(survey)))
+
+
+def _rules_of(survey: Survey) -> Iterator[PrometheusRule]:
+    """The same, looked for."""
     for path in survey.yaml:
         content = survey.content(path)
         if is_aside(path) or b"groups" not in content or b"rules" not in content:
@@ -78,6 +83,12 @@ def rules_of(survey: Survey) -> Iterator[PrometheusRule]:
 
 def objectives_of(survey: Survey, folder: str) -> Iterator[Objective]:
     """Every SLO document, and every page or section of a module about objectives."""
+    yield from survey.once(objectives_of, lambda: tuple(_documents_of(survey)))
+    yield from _pages_of(survey, folder)
+
+
+def _documents_of(survey: Survey) -> Iterator[Objective]:
+    """Every SLO document."""
     for path in survey.yaml:
         content = survey.content(path)
         if is_aside(path) or not re.search(rb"(?i)slo|ServiceLevel", content):
@@ -87,6 +98,10 @@ def objectives_of(survey: Survey, folder: str) -> Iterator[Objective]:
             if known or (_SLO_NAME.search(path) and _is_promise(root)):
                 texts = (f"{n.shown} {' '.join(n.keys)}" for n in root.walk())
                 yield Objective(path, max(1, root.line), " ".join(texts), root)
+
+
+def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
+    """Every page or section of a module about objectives."""
     for path in survey.markdown:
         name = path.rpartition("/")[2]
         about = _SLO_NAME.search(name.rpartition(".")[0])

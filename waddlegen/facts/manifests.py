@@ -119,22 +119,22 @@ class Manifest:
     path: str
     root: Node
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """What it is."""
         return self.root["kind"].text or ""
 
-    @property
+    @cached_property
     def api_version(self) -> str:
         """The version of its kind."""
         return self.root["apiVersion"].text or ""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name."""
         return self.root.at("metadata", "name").text or ""
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         """The namespace it says, "" when it leaves that to whoever applies it."""
         return self.root.at("metadata", "namespace").text or ""
@@ -261,6 +261,11 @@ def image_name(image: str) -> str:
 
 def objects_of(survey: Survey, path: str) -> tuple[Manifest, ...]:
     """The Kubernetes objects of a file; a List is what it lists."""
+    return survey.once((objects_of, path), lambda: _objects_of(survey, path))
+
+
+def _objects_of(survey: Survey, path: str) -> tuple[Manifest, ...]:
+    """The same, looked for."""
     content = survey.content(path)
     if b"apiVersion" not in content or b"kind" not in content:
         return ()

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from waddlegen.facts.yamldocs import Documents, read_documents
 
+R = TypeVar("R")
 MAX_FILES = 20_000
 MAX_TEXT = 12_000_000
 
@@ -39,6 +42,14 @@ class Survey:
     charts: tuple[str, ...] = ()
     _texts: dict[str, bytes] = field(default_factory=dict, compare=False)
     _documents: dict[str, Documents] = field(default_factory=dict, compare=False)
+    _known: dict[object, Any] = field(default_factory=dict, compare=False)
+
+    def once(self, key: object, work: Callable[[], R]) -> R:
+        """What is worked out of the repository, once for all of its modules."""
+        if key not in self._known:
+            self._known[key] = work()
+        found: R = self._known[key]
+        return found
 
     def content(self, path: str) -> bytes:
         """The bytes of a file; none when it cannot be read."""
@@ -56,7 +67,7 @@ class Survey:
             self._documents[path] = read_documents(self.content(path))
         return self._documents[path]
 
-    @property
+    @cached_property
     def homes(self) -> tuple[str, ...]:
         """The folders that a Dockerfile is in: each is, or may be, a module."""
         return tuple(
