@@ -101,6 +101,7 @@ def test_each_operation_says_who_may_call_it(case: Case) -> None:
         assert rules["rate_limit"] == {
             "max_requests": limit["max_requests"],
             "window": limit["window_seconds"],
+            "on_failure": limit["on_failure"],
         }
     schemes = case.yaml("openapi.yaml")["components"]["securitySchemes"]
     assert [{"type": "apiKey", "in": "header", "name": "X-API-Key"}] == list(

@@ -27,6 +27,7 @@ from waddlegen.spec import (
     TableSpec,
     UpdateOperation,
     ValueType,
+    WithoutRedis,
 )
 from waddlegen.wording import unknown
 
@@ -101,6 +102,12 @@ def _needs_redis(facts: Facts, site: Site) -> Iterator[Issue]:
         ), "idempotency needs Redis; say `redis: required`"
     if site.endpoint.emits:
         yield (*site.loc, "emits"), "events need Redis; say `redis: required`"
+    if site.endpoint.rate_limit.on_failure is WithoutRedis.REFUSE:
+        yield (
+            *site.loc,
+            "rate_limit",
+            "on_failure",
+        ), "`refuse` is for when Redis is gone; say `redis: required`"
 
 
 def _on_table(

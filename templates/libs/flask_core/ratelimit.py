@@ -1,7 +1,8 @@
 """How often one caller may call: a fixed window, counted in Redis for all replicas.
 
 When Redis is gone each replica counts for itself: a chat bot that answers nobody is worse
-than one that allows a few requests too many for a minute. Serves "Rate Limiting".
+than one that allows a few requests too many for a minute. Where each call costs money the
+spec says `on_failure: refuse` instead. Serves "Rate Limiting".
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from quart import Response
 
@@ -27,6 +28,7 @@ if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {n, redis.call('PTTL', KEYS[1])}
 """
 MAX_LOCAL_KEYS = 10_000
+OnFailure = Literal["local", "refuse"]
 
 
 class Limiter:
@@ -36,8 +38,13 @@ class Limiter:
         self.redis = redis
         self._local: dict[str, tuple[int, float]] = {}
 
-    async def hit(self, key: str, window: int) -> tuple[int, float]:
-        """Count one more; returns the count and the seconds left of the window."""
+    async def hit(
+        self, key: str, window: int, on_failure: OnFailure = "local"
+    ) -> tuple[int, float]:
+        """Count one more; returns the count and the seconds left of the window.
+
+        Raises DependencyUnavailable where `on_failure` says so and Redis is gone.
+        """
         if self.redis is not None:
             try:
                 name = f"waddlebot:rate:{key}"
@@ -46,7 +53,8 @@ class Limiter:
                 )
                 return int(count), max(int(left), 0) / 1000
             except DependencyUnavailable:
-                pass
+                if on_failure == "refuse":
+                    raise
         return self._hit_local(key, window)
 
     def _hit_local(self, key: str, window: int) -> tuple[int, float]:
@@ -62,11 +70,12 @@ class Limiter:
 
 
 def rate_limit(
-    max_requests: int = 100, window: int = 60
+    max_requests: int = 100, window: int = 60, on_failure: OnFailure = "local"
 ) -> Callable[[View[P]], View[P]]:
     """Refuse with 429 and Retry-After what is over the limit of this caller and route.
 
-    A caller is a key within a community, or an address where the route is public.
+    A caller is a key within a community, or an address where the route is public. While
+    Redis is gone each replica counts for itself, or, with `on_failure="refuse"`, answers 503.
     """
 
     def decorate(view: View[P]) -> View[P]:
@@ -75,7 +84,8 @@ def rate_limit(
         @functools.wraps(view)
         async def limited(*args: P.args, **kwargs: P.kwargs) -> Response:
             state = request_state()
-            count, left = await resources().limiter.hit(f"{name}:{_caller()}", window)
+            key = f"{name}:{_caller()}"
+            count, left = await resources().limiter.hit(key, window, on_failure)
             state.answer_headers += (
                 (b"x-ratelimit-limit", limit),
                 (b"x-ratelimit-remaining", b"%d" % max(max_requests - count, 0)),
