@@ -95,11 +95,11 @@ def _needs_redis(facts: Facts, site: Site) -> Iterator[Issue]:
         return
     if isinstance(site.endpoint.operation, PublishOperation | EnqueueOperation):
         yield (*site.loc, "operation"), "events need Redis; say `redis: required`"
-    if site.endpoint.idempotent:
+    if site.endpoint.idempotent and facts.spec.dependencies.postgres is Need.NONE:
         yield (
             *site.loc,
             "idempotent",
-        ), "idempotency needs Redis; say `redis: required`"
+        ), "idempotency needs PostgreSQL or Redis; say `postgres: required`"
     if site.endpoint.emits:
         yield (*site.loc, "emits"), "events need Redis; say `redis: required`"
     if site.endpoint.rate_limit.on_failure is WithoutRedis.REFUSE:
