@@ -239,8 +239,11 @@ def actions(draw: Any, number: int, table: str | None) -> dict[str, Any]:
     if draw(st.booleans()):
         action["alias"] = f"/api/v1/alias/{number}"
     if draw(st.booleans()):
-        on_failure = draw(st.sampled_from(["count", "refuse"]))
-        action["rate_limit"] = {"max_requests": 7, "on_failure": on_failure}
+        action["rate_limit"] = {
+            "max_requests": 7,
+            "window_seconds": 3,
+            "on_failure": draw(st.sampled_from(["local", "refuse"])),
+        }
     if draw(st.booleans()):
         action["emits"] = "thing.happened"
     return action

@@ -13,6 +13,8 @@ from waddlegen import names
 from waddlegen.spec import (
     ActionSpec,
     AdjustSpec,
+    CallModuleOperation,
+    CallOperation,
     ColumnSpec,
     ColumnType,
     CreateOperation,
@@ -183,6 +185,11 @@ class Endpoint:
         return isinstance(self.operation, CustomOperation)
 
     @property
+    def calls_others(self) -> bool:
+        """Whether all it does is to ask another service."""
+        return isinstance(self.operation, CallOperation | CallModuleOperation)
+
+    @property
     def refusals(self) -> tuple[int, ...]:
         """The error statuses a caller may get, in the order of their numbers."""
         does = self.operation.do
@@ -196,6 +203,8 @@ class Endpoint:
             statuses.add(415)
         if self.idempotent or does in ("custom", "create", "update", "delete"):
             statuses.add(409)
+        if self.idempotent:
+            statuses.add(422)
         if self.unfinished:
             statuses.add(501)
         return tuple(sorted(statuses))

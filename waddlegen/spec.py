@@ -136,6 +136,13 @@ class VariableType(StrEnum):
     URL = "url"
 
 
+class WithoutRedis(StrEnum):
+    """What a rate limit does while Redis, which counts for all replicas, is gone."""
+
+    LOCAL = "local"
+    REFUSE = "refuse"
+
+
 class Verifier(StrEnum):
     """How a webhook's sender proves itself; each is implemented in flask_core.webhooks."""
 
@@ -580,9 +587,11 @@ class RateLimitSpec(Part):
     window_seconds: int = Field(
         60, ge=1, le=86_400, description="Length of the window."
     )
-    on_failure: Literal["count", "refuse"] = Field(
-        "count",
-        description="Without Redis, each replica counts for itself, or refuses with 503.",
+    on_failure: WithoutRedis = Field(
+        WithoutRedis.LOCAL,
+        strict=False,
+        description="While Redis is gone: `local` lets each replica count for itself, "
+        "`refuse` answers 503.",
     )
 
 

@@ -45,7 +45,7 @@ async def table(dal: AsyncDAL) -> AsyncIterator[AsyncDAL]:
             await dal.execute(statement)
     yield dal
     with all_communities("a test clears up"):
-        await dal.execute("DROP TABLE api_keys, handled_events")
+        await dal.execute("DROP TABLE api_keys, handled_events, idempotency_keys")
 
 
 @pytest.fixture

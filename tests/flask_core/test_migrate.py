@@ -123,7 +123,7 @@ async def test_replicas_that_migrate_at_once_do_it_once(
     outputs = [finish(process) for process in running]
 
     assert ["migrated notes_core\n"] * 3 == outputs
-    platform = {"api_keys", "handled_events"}
+    platform = {"api_keys", "handled_events", "idempotency_keys"}
     assert {"notes", "alembic_version_notes_core"} | platform == await tables(database)
 
 

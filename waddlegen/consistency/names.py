@@ -12,7 +12,7 @@ from waddlegen.spec import CrudSpec, FeatureSpec
 # Names that generated handlers and services import or bind.
 _IN_HANDLERS = frozenset(
     "accepted_response action_response audited blueprint cached call call_params "
-    "current_delivery delivery event flat_response html_response idempotent params "
+    "current_delivery delivery event flat_response html_response idempotent idempotent_call params "
     "public quart rate_limit read_action read_body read_flat read_query "
     "redirect_response request require_api_key require_jwt resources result "
     "result_response self service settings text_response time_limit webhook".split()

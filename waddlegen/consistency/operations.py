@@ -27,6 +27,7 @@ from waddlegen.spec import (
     TableSpec,
     UpdateOperation,
     ValueType,
+    WithoutRedis,
 )
 from waddlegen.wording import unknown
 
@@ -94,19 +95,19 @@ def _needs_redis(facts: Facts, site: Site) -> Iterator[Issue]:
         return
     if isinstance(site.endpoint.operation, PublishOperation | EnqueueOperation):
         yield (*site.loc, "operation"), "events need Redis; say `redis: required`"
-    if site.endpoint.idempotent:
+    if site.endpoint.idempotent and facts.spec.dependencies.postgres is Need.NONE:
         yield (
             *site.loc,
             "idempotent",
-        ), "idempotency needs Redis; say `redis: required`"
-    if site.endpoint.rate_limit.on_failure == "refuse":
+        ), "idempotency needs PostgreSQL or Redis; say `postgres: required`"
+    if site.endpoint.emits:
+        yield (*site.loc, "emits"), "events need Redis; say `redis: required`"
+    if site.endpoint.rate_limit.on_failure is WithoutRedis.REFUSE:
         yield (
             *site.loc,
             "rate_limit",
             "on_failure",
-        ), "without Redis each replica counts for itself; leave `on_failure` out"
-    if site.endpoint.emits:
-        yield (*site.loc, "emits"), "events need Redis; say `redis: required`"
+        ), "`refuse` is for when Redis is gone; say `redis: required`"
 
 
 def _on_table(

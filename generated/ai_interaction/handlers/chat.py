@@ -7,7 +7,7 @@ from flask_core.api import action_response, flat_response, result_response
 from flask_core.audit import audited
 from flask_core.auth import require_api_key
 from flask_core.datamodels import Event
-from flask_core.idempotency import idempotent
+from flask_core.idempotency import idempotent_call
 from flask_core.ratelimit import rate_limit
 from flask_core.requests import read_action, read_body, read_flat
 from flask_core.resilience import time_limit
@@ -27,7 +27,7 @@ def service() -> ChatService:
 @blueprint.post("/api/v1/action/chat")
 @require_api_key(role="action")
 @rate_limit(max_requests=100, window=60)
-@idempotent
+@idempotent_call
 @time_limit(seconds=35)
 @audited("chat")
 async def chat() -> Response:
@@ -40,7 +40,7 @@ async def chat() -> Response:
 @blueprint.post("/api/v1/ai/chat")
 @require_api_key(role="action")
 @rate_limit(max_requests=100, window=60)
-@idempotent
+@idempotent_call
 @time_limit(seconds=35)
 @audited("chat")
 async def chat_alias() -> Response:

@@ -18,15 +18,22 @@ async def announce(
 ) -> None:
     """Publish an event whose fields come from the first source that has each.
 
-    The work is committed by now: an event that cannot be sent is logged, since an error
-    would have the caller do the work a second time.
+    It is sent when the work is committed: an event that cannot be sent is logged, since an
+    error would have the caller do the work a second time.
     """
     payload = {
         field: next((source[field] for source in sources if field in source), None)
         for field in fields
     }
     send = events.enqueue if durable else events.publish
-    try:
-        await send(name, payload)
-    except DependencyUnavailable as error:
-        log_error(community_or_none(), f"announce:{name}", error.error)
+
+    async def tell() -> None:
+        try:
+            await send(name, payload)
+        except DependencyUnavailable as error:
+            log_error(community_or_none(), f"announce:{name}", error.error)
+
+    if events.database is None:
+        await tell()
+    else:
+        await events.database.after_commit(tell)

@@ -13,6 +13,7 @@ from typing import Any
 from flask_core.datamodels import Consumer, Job
 from flask_core.errors import DependencyUnavailable
 from flask_core.health import Health
+from flask_core.idempotency_keys import forget_forever
 from flask_core.jobs import run_job
 from flask_core.logging import flush, log_error, log_system
 from flask_core.registry import payload, register_forever
@@ -71,6 +72,8 @@ class ModuleBase:
                 log_system("startup", "waiting", dependency="database")
         await self.health.probe()
         self._start("health", self.health.watch(self.stopping))
+        if (database := self.resources.database) is not None:
+            self._start("forget", forget_forever(database, self.stopping))
         if self.resources.redis_or_none is not None:
             self._start("cache", self.resources.cache.listen(self.stopping))
         if self.consumers:

@@ -104,6 +104,16 @@ class AsyncDAL:
                 self.servers.note_write(community_or_none())
         finally:
             await _leave(session)
+        for work in session.info.get("afterwards", ()):
+            await work()
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this once the transaction that is open is kept, or now where none is."""
+        joined = self._joined()
+        if joined is None:
+            await work()
+        else:
+            joined.info.setdefault("afterwards", []).append(work)
 
     async def query(
         self, model: type[M], *where: Where, order_by: Any = None, limit: int = MAX_ROWS

@@ -1,8 +1,8 @@
 """How often one caller may call: a fixed window, counted in Redis for all replicas.
 
-When Redis is gone each replica counts for itself, unless the spec says that a route had
-better refuse: a chat bot that answers nobody is worse than one that allows a few requests
-too many for a minute, a shop is not. Serves "Rate Limiting".
+When Redis is gone each replica counts for itself: a chat bot that answers nobody is worse
+than one that allows a few requests too many for a minute. Where each call costs money the
+spec says `on_failure: refuse` instead. Serves "Rate Limiting".
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from flask_core.resources import resources
 
 P = ParamSpec("P")
 View = Callable[P, Awaitable[Response]]
-OnFailure = Literal["count", "refuse"]
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {n, redis.call('PTTL', KEYS[1])}
 """
 MAX_LOCAL_KEYS = 10_000
+OnFailure = Literal["local", "refuse"]
 
 
 class Limiter:
@@ -38,11 +38,11 @@ class Limiter:
         self._local: dict[str, tuple[int, float]] = {}
 
     async def hit(
-        self, key: str, window: int, on_failure: OnFailure = "count"
+        self, key: str, window: int, on_failure: OnFailure = "local"
     ) -> tuple[int, float]:
         """Count one more; returns the count and the seconds left of the window.
 
-        Raises DependencyUnavailable without Redis where `on_failure` is to refuse.
+        Raises DependencyUnavailable where `on_failure` says so and Redis is gone.
         """
         if self.redis is not None:
             try:
@@ -69,13 +69,12 @@ class Limiter:
 
 
 def rate_limit(
-    max_requests: int = 100, window: int = 60, on_failure: OnFailure = "count"
+    max_requests: int = 100, window: int = 60, on_failure: OnFailure = "local"
 ) -> Callable[[View[P]], View[P]]:
     """Refuse with 429 and Retry-After what is over the limit of this caller and route.
 
-    Without Redis each replica counts for itself; with `on_failure="refuse"` it is a 503.
-
-    A caller is a key within a community, or an address where the route is public.
+    A caller is a key within a community, or an address where the route is public. While
+    Redis is gone each replica counts for itself, or, with `on_failure="refuse"`, answers 503.
     """
 
     def decorate(view: View[P]) -> View[P]:
