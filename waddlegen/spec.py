@@ -126,6 +126,14 @@ class ColumnType(StrEnum):
     UUID = "uuid"
 
 
+Origin = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", max_length=300
+    ),
+]
+
+
 class VariableType(StrEnum):
     """The type of a configuration variable."""
 
@@ -850,12 +858,7 @@ class ModuleCallSpec(Part):
     """Another module this one calls; its address and key come from the environment."""
 
     module: ModuleId = Field(description="The other module's id.")
-    base_url: Annotated[
-        str,
-        StringConstraints(
-            pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?$", max_length=300
-        ),
-    ] = Field(description="Where it is reached inside the cluster.")
+    base_url: Origin = Field(description="Where it is reached inside the cluster.")
     timeout_seconds: int | float = Field(
         5, gt=0, le=600, description="Time one call may take in all."
     )
@@ -876,6 +879,14 @@ class DependenciesSpec(Part):
 
     postgres: Need = Field(Need.REQUIRED, strict=False, description="PostgreSQL.")
     redis: Need = Field(Need.REQUIRED, strict=False, description="Redis.")
+
+
+class TracingSpec(Part):
+    """OpenTelemetry: a span for each request, call, event and job."""
+
+    endpoint: Origin = Field(
+        description="The collector, as OTLP over HTTP, like http://otel-collector:4318."
+    )
 
 
 class SloSpec(Part):
@@ -1036,6 +1047,9 @@ class ModuleSpec(Part):
     deployment: DeploymentSpec = Field(
         DeploymentSpec(), description="How the module runs."
     )
+    tracing: TracingSpec | None = Field(
+        None, description="Where its traces go; none are made where it is left out."
+    )
 
     @property
     def package(self) -> str:
@@ -1078,6 +1092,7 @@ class ModuleSpec(Part):
             _port(api.base_url or str(defaults.get(api.base_url_from or "")))
             for api in self.external_apis
         }
+        ports |= {_port(self.tracing.endpoint)} if self.tracing else set()
         ports |= {5432} if self.uses_postgres else set()
         ports |= {6379} if self.uses_redis else set()
         return tuple(sorted(ports))
@@ -1099,6 +1114,7 @@ class ModuleSpec(Part):
             *(_REDIS if self.uses_redis else ()),
             *(_ENCRYPTION if self.uses_encryption else ()),
             *(each for call in self.calls for each in _call_variables(call)),
+            *(_tracing(self.tracing) if self.tracing else ()),
             *(_own_variable(variable) for variable in self.config),
         )
 
@@ -1214,6 +1230,12 @@ _ENCRYPTION = (
         "The one before, while columns it encrypted are still about.",
     ),
 )
+
+
+def _tracing(tracing: TracingSpec) -> tuple[Variable, ...]:
+    """Where traces go."""
+    name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    return (Variable(name, tracing.endpoint, description="The collector of traces."),)
 
 
 def _row_level_security(spec: ModuleSpec) -> Variable:

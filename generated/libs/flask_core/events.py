@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 from redis.exceptions import RedisError, ResponseError
 
+from flask_core import tracing
 from flask_core.api import timestamp
 from flask_core.context import (
     community_or_none,
@@ -113,7 +114,10 @@ class Events:
     ) -> tuple[str, bytes]:
         """The event as it travels."""
         identifier = event_id or f"evt_{secrets.token_hex(12)}"
+        trace: dict[str, str] = {}
+        tracing.pass_on(trace)
         event = {
+            **trace,
             "id": identifier,
             "event": name,
             "payload": dict(payload),
@@ -287,11 +291,13 @@ class Events:
             if event.community_id is None
             else community_scope(event.community_id)
         )
+        carrier = {"traceparent": event.traceparent}
         with correlation_scope(event.correlation_id), scope:
             try:
                 async with self._once(consumer, event) as is_new:
                     if is_new:
-                        await consumer.handler(event)
+                        with tracing.span(f"consume {event.name}", "CONSUMER", carrier):
+                            await consumer.handler(event)
             except Exception as error:
                 log_error(
                     event.community_id,
@@ -326,6 +332,7 @@ def _decode(data: bytes, name: str) -> Event | None:
                     correlation_id=str(rest.get("correlation_id", "-")),
                     source=str(rest.get("source", "-")),
                     timestamp=str(rest.get("timestamp", "")),
+                    traceparent=str(rest.get("traceparent", "")),
                 )
     except orjson.JSONDecodeError:
         pass

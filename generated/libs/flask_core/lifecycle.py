@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import FrameType
 from typing import Any
 
+from flask_core import tracing
 from flask_core.datamodels import Consumer, Job
 from flask_core.errors import DependencyUnavailable
 from flask_core.health import Health
@@ -65,6 +66,8 @@ class ModuleBase:
     async def on_startup(self) -> None:
         """Connect to what is there, and begin to watch it."""
         self.state = State.INITIALIZING
+        config, settings = self.resources.config, self.resources.settings
+        tracing.start(config.module_id, settings.module_version)
         if self.resources.database is not None:
             try:
                 await self.resources.database.connect()
@@ -117,6 +120,7 @@ class ModuleBase:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._close()
+        await tracing.stop()
         gc.unfreeze()
         self.state = State.STOPPED
         log_system("shutdown", "success")

@@ -12,6 +12,7 @@ import orjson
 import stamina
 from pydantic import SecretStr
 
+from flask_core import tracing
 from flask_core.context import correlation_id
 from flask_core.datamodels import Call, ExternalApi, ModuleCall
 from flask_core.encoding import encode
@@ -125,7 +126,7 @@ class HttpClient:
         query: Mapping[str, str],
         headers: Mapping[str, str] | None,
     ) -> tuple[int, bytes]:
-        """One attempt; a 5xx is a failure of the target."""
+        """One attempt, which takes no longer than the caller waits."""
         seconds = seconds_left(self.api.timeout_seconds)
         sent = {"X-Correlation-ID": correlation_id(), **(headers or {})}
         if self.api.tells_patience:
@@ -136,6 +137,25 @@ class HttpClient:
                 encode(json),
                 "application/json",
             )
+        with tracing.span(
+            f"{method} {self.api.id}",
+            "CLIENT",
+            http_request_method=method,
+            peer_service=self.api.id,
+        ):
+            tracing.pass_on(sent)
+            return await self._exchange(method, url, data, query, sent, seconds)
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        query: Mapping[str, str],
+        sent: Mapping[str, str],
+        seconds: float,
+    ) -> tuple[int, bytes]:
+        """Send a request and read its answer; a 5xx is a failure of the target."""
         try:
             async with self._open().request(
                 method,

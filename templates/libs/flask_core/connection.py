@@ -24,7 +24,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, RequestTimeout
 from werkzeug.sansio.utils import get_content_length
 
-from flask_core import context
+from flask_core import context, tracing
 from flask_core.api import error_response
 from flask_core.context import RequestState
 from flask_core.logging import log_error
@@ -146,7 +146,12 @@ class HttpConnection(ASGIHTTPConnection):
         module.in_flight += 1
         status = 500
         try:
-            response: Any = await self._handle(self._request(receive, send))
+            request = self._request(receive, send)
+            response: Any = (
+                await self._traced(request)
+                if tracing.is_on()
+                else await self._handle(request)
+            )
             status = response.status_code
             closing = not module.ready
             await self._answer(receive, send, response, _headers(response, closing))
@@ -180,6 +185,22 @@ class HttpConnection(ASGIHTTPConnection):
         request.body.receive = receive
         context.request_state().request = request
         return request
+
+    async def _traced(self, request: Request) -> Any:
+        """The application's answer, and a span about it."""
+        state, method = context.request_state(), request.method
+        carrier = {"traceparent": state.header(b"traceparent") or ""}
+        with tracing.span(method, "SERVER", carrier) as span:
+            response = await self._handle(request)
+            span.update_name(f"{method} {state.route}")
+            span.set_attribute("http.request.method", method)
+            span.set_attribute("http.route", state.route)
+            span.set_attribute("http.response.status_code", response.status_code)
+            if state.call is not None and state.call.community_id is not None:
+                span.set_attribute("waddlebot.community_id", state.call.community_id)
+            if response.status_code >= 500:
+                tracing.fail(span, str(response.status_code))
+        return response
 
     async def _handle(self, request: Request) -> Any:
         """The application's answer, whatever happens."""

@@ -129,6 +129,7 @@ class Event:
     correlation_id: str
     source: str = "-"
     timestamp: str = ""
+    traceparent: str = ""
 
     @property
     def type(self) -> str | None:

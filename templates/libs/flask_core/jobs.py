@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 
+from flask_core import tracing
 from flask_core.context import correlation_scope
 from flask_core.datamodels import Job
 from flask_core.errors import DependencyUnavailable
@@ -41,7 +42,8 @@ async def _run_once(job: Job) -> None:
     """One run, with a correlation id of its own."""
     with correlation_scope(f"job_{secrets.token_hex(8)}"):
         try:
-            await job.handler()
+            with tracing.span(f"job {job.name}", "INTERNAL"):
+                await job.handler()
         except NotImplementedError:
             log_error(None, f"job:{job.name}", "not_implemented")
         except Exception as error:
