@@ -312,7 +312,7 @@ def test_ports_of_apis_come_from_their_urls() -> None:
     """A URL's own port, its scheme's, and 443 where the environment alone knows."""
     assert (443, 11434) == AWKWARD.outside_ports
     assert 80 not in MANY.spec.outside_ports
-    assert (443, 5432, 6379, 8080) == MANY.spec.outside_ports
+    assert (443, 4318, 5432, 6379, 8080) == MANY.spec.outside_ports
 
 
 @every_case
