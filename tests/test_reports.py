@@ -1,6 +1,7 @@
 """What each output format says, and that nothing in a finding can break out of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -55,6 +56,27 @@ def test_sarif_has_what_code_scanning_reads() -> None:
     assert "demo/a%20b%2Cc%3Ad.py" == place["artifactLocation"]["uri"]
     assert {"startLine": 3, "startColumn": 5} == place["region"]
     assert result["partialFingerprints"]
+
+
+def test_sarif_tells_the_worst_of_very_many() -> None:
+    """GitHub refuses a file with more than 25,000 results."""
+    (module,) = report().modules
+    mild = replace(module.findings[0], severity=Severity.INFO, code="WB999")
+    findings = (*[mild] * 25_000, *module.findings)
+    many = Report((replace(module, findings=findings),), ("WB411", "WB999"))
+    results = json.loads(FORMATS["sarif"](many))["runs"][0]["results"]
+
+    assert 25_000 == len(results) and "WB411" == results[0]["ruleId"]
+
+
+def test_sarif_says_which_rules_are_of_security() -> None:
+    """With the score that GitHub sorts alerts by."""
+    (rule,) = json.loads(FORMATS["sarif"](report()))["runs"][0]["tool"]["driver"][
+        "rules"
+    ]
+
+    assert ["security", "auth"] == rule["properties"]["tags"]
+    assert "9.0" == rule["properties"]["security-severity"]
 
 
 def test_junit_is_xml_with_a_failure_a_rule() -> None:

@@ -187,12 +187,17 @@ _SARIF = (
     "sarif-schema-2.1.0.json"
 )
 
+# GitHub takes no file with more.
+_MOST_RESULTS = 25_000
+
 
 @output
 def sarif(report: Report) -> str:
-    """SARIF 2.1.0, for code scanning."""
-    codes = sorted({finding.code for finding in report.findings})
-    first = {f.code: f for f in reversed(report.findings)}
+    """SARIF 2.1.0, for code scanning; of very many findings, the worst."""
+    ranked = sorted(report.findings, key=lambda finding: finding.severity.rank)
+    shown = ranked[:_MOST_RESULTS]
+    codes = sorted({finding.code for finding in shown})
+    first = {f.code: f for f in reversed(shown)}
     run = {
         "tool": {
             "driver": {
@@ -203,7 +208,7 @@ def sarif(report: Report) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(f, codes.index(f.code)) for f in report.findings],
+        "results": [_sarif_result(f, codes.index(f.code)) for f in shown],
     }
     data = {"$schema": _SARIF, "version": "2.1.0", "runs": [run]}
     return jsonlib.dumps(data, indent=2) + "\n"
@@ -221,9 +226,24 @@ def _sarif_rule(finding: Finding) -> dict[str, Any]:
         "defaultConfiguration": {"level": _level(finding)},
         "properties": {
             "tags": [finding.topic],
+            **_security(finding),
             "problem.severity": _SARIF_LEVELS.get(finding.severity, "recommendation"),
         },
     }
+
+
+_SECURITY = frozenset(
+    "auth secret sql webhook isolation dangerous-call cors path xss debug".split()
+)
+
+
+def _security(finding: Finding) -> dict[str, Any]:
+    """What makes a rule of security one for GitHub: the tag, and a score up to 10."""
+    if finding.topic not in _SECURITY:
+        return {}
+    score = {"critical": "9.0", "error": "7.0", "warning": "5.0"}
+    tags = ["security", finding.topic]
+    return {"tags": tags, "security-severity": score.get(finding.severity, "2.0")}
 
 
 def _doc(code: str) -> str:
