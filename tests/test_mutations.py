@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import CACHES, ROOT
+from tests.mutations import DEFECTS, NOT_HERE
 from waddlegen.check import Options, check
+from waddlegen.findings import Severity
+from waddlegen.rules.rule import load
 
 GENERATED = ROOT / "generated"
 MODULE = "inventory_interaction"
@@ -120,3 +123,30 @@ def test_a_defect_in_a_file_that_is_there_is_what_is_found(
     path.write_text(text.replace(before, after, 1), "utf-8")
 
     assert {code} == found(module)
+
+
+@pytest.mark.parametrize("code", DEFECTS)
+def test_a_defect_around_the_code_is_what_is_found(code: str, module: Path) -> None:
+    """The rule that is meant, and no other."""
+    for name, before, after in DEFECTS[code]:
+        path = module / name
+        if after is None:
+            path.unlink()
+        elif before is None:
+            assert not path.exists()
+            path.write_text(after, "utf-8")
+        else:
+            head, found_it, tail = path.read_text("utf-8").rpartition(before)
+            assert found_it, f"{name} has no {before!r}"
+            path.write_text(f"{head}{after}{tail}", "utf-8")
+
+    assert {code} == found(module)
+
+
+def test_every_severe_rule_has_a_defect() -> None:
+    """Or a reason why none can be put into a rendered module."""
+    severe = {r.code for r in load().values() if r.severity.rank <= Severity.ERROR.rank}
+    tried = {*FILES, *EDITS, *DEFECTS}
+
+    assert set() == severe - tried - NOT_HERE.keys()
+    assert set() == tried & NOT_HERE.keys()

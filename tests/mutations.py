@@ -1,0 +1,267 @@
+"""One defect for each rule, put into what lies around the code of a clean module.
+
+A defect is edits of files: the file, a text of it, and what takes the place of its last
+occurrence. No text at all makes a new file; no new text and no old one takes the file away.
+"""
+
+Edit = tuple[str, str | None, str | None]
+D, S, N = "k8s/deployment.yaml", "k8s/service.yaml", "k8s/networkpolicy.yaml"
+H, README = "handlers/items.py", "README.md"
+
+DEFECTS: dict[str, list[Edit]] = {
+    "WB301": [
+        (
+            "tests/test_integration.py",
+            "import asyncio\n",
+            "import asyncio\nimport sys\n",
+        ),
+        (
+            "tests/test_integration.py",
+            "\n\nasync def test_the_correlation_id_is_echoed",
+            "\n\nsys.exit(0)\n\n\nasync def test_the_correlation_id_is_echoed",
+        ),
+    ],
+    "WB306": [
+        (
+            "tests/test-api.sh",
+            None,
+            "#!/usr/bin/env bash\nset -euo pipefail\npassed=0\npass() {\n  ((passed++))\n}\npass\n",
+        )
+    ],
+    "WB404": [
+        (
+            "k8s/secret.yaml",
+            None,
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: action-inventory-more\n  namespace: waddlebot\ndata:\n  password: Y2hhbmdlbWU=\n",
+        )
+    ],
+    "WB412": [
+        (
+            H,
+            '@blueprint.post("/api/v1/action/add_item")\n',
+            '@blueprint.get("/api/v1/admin/items")\n@require_api_key(role="user")\n@rate_limit(max_requests=100, window=60)\n@time_limit(seconds=10)\nasync def every_item() -> Response:\n    """Tell how many."""\n    await read_query(ListInventoryParams)\n    return result_response({})\n\n\n@blueprint.post("/api/v1/action/add_item")\n',
+        ),
+        (README, "\n# ", "\n`GET /api/v1/admin/items`\n\n# "),
+    ],
+    "WB421": [
+        (
+            H,
+            "from quart import Blueprint, Response\n",
+            "from quart import Blueprint, Response, request\n",
+        ),
+        (
+            H,
+            "from flask_core.audit import audited\n",
+            "from flask_core.audit import audited\nfrom flask_core.context import current_call\n",
+        ),
+        (H, "    AddItemParams,\n", ""),
+        (
+            H,
+            "    call, params = await read_action(AddItemParams)\n    result = await service().add_item(call, params)\n",
+            '    body = await request.get_json() or {}\n    result = await service().add_item(current_call(), body["params"])\n',
+        ),
+    ],
+    "WB431": [
+        (
+            "handlers/hooks.py",
+            None,
+            '"""Webhooks."""\n\nfrom quart import Blueprint, Response, request\n\nfrom flask_core.api import accepted_response\n\nblueprint = Blueprint("hooks", __name__)\n\n\n@blueprint.post("/webhook/twitch")\nasync def twitch() -> Response:\n    """Take in a delivery."""\n    await request.get_data()\n    return accepted_response()\n',
+        ),
+        (README, "\n# ", "\n`POST /webhook/twitch`\n\n# "),
+    ],
+    "WB442": [
+        (
+            "utils/extra.py",
+            None,
+            '"""Markup."""\n\nfrom markupsafe import Markup\n\n\ndef show(text: str) -> Markup:\n    """Show a text."""\n    return Markup(text)\n',
+        )
+    ],
+    "WB446": [
+        (
+            "utils/extra.py",
+            None,
+            '"""A switch."""\n\nimport os\n\nDEBUG = os.getenv("DEBUG", "true").lower() == "true"\n',
+        )
+    ],
+    "WB448": [
+        (
+            H,
+            "from quart import Blueprint, Response\n",
+            "from quart import Blueprint, Response, request\n",
+        ),
+        (
+            H,
+            '@blueprint.post("/api/v1/action/add_item")\n',
+            '@blueprint.get("/api/v1/items/media")\n@require_api_key(role="user")\n@rate_limit(max_requests=100, window=60)\n@time_limit(seconds=10)\nasync def media() -> Response:\n    """Send a file."""\n    name = request.args.get("file")\n    with open(f"media/{name}", encoding="utf-8") as file:\n        return Response(file.read())\n\n\n@blueprint.post("/api/v1/action/add_item")\n',
+        ),
+        (README, "\n# ", "\n`GET /api/v1/items/media`\n\n# "),
+    ],
+    "WB504": [
+        (
+            H,
+            "from quart import Blueprint, Response\n",
+            "from quart import Blueprint, Response, jsonify\n",
+        ),
+        (
+            H,
+            '@blueprint.post("/api/v1/action/add_item")\n',
+            '@blueprint.get("/api/v1/items/broken")\n@require_api_key(role="user")\n@rate_limit(max_requests=100, window=60)\n@time_limit(seconds=10)\nasync def broken() -> Response:\n    """Refuse."""\n    return jsonify({"error": "no"}), 400\n\n\n@blueprint.post("/api/v1/action/add_item")\n',
+        ),
+        (README, "\n# ", "\n`GET /api/v1/items/broken`\n\n# "),
+    ],
+    "WB602": [(H, '@audited("add_item")\n', "")],
+    "WB801": [("Dockerfile", None, None)],
+    "WB803": [
+        (
+            "Dockerfile",
+            "# A number, so that Kubernetes can see that it is not root.\nUSER 1000\n\n",
+            "",
+        )
+    ],
+    "WB804": [
+        (
+            "Dockerfile",
+            "HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \\\n    CMD [\"python\", \"-c\", \"import os, sys, urllib.request as u; sys.exit(u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['MODULE_PORT'] + '/health', timeout=4).status != 200)\"]\n\n",
+            "",
+        )
+    ],
+    "WB841": [(S, None, None)],
+    "WB842": [
+        (N, "kind: NetworkPolicy\n", "kind: NetworkPolicy\nkind: NetworkPolicy\n")
+    ],
+    "WB843": [
+        (
+            D,
+            "          livenessProbe:\n            # The process alone: a database that is away must not restart every pod.\n            httpGet:\n              path: /health\n              port: http\n              httpHeaders:\n                - {name: X-Health-Probe, value: liveness}\n            initialDelaySeconds: 15\n            periodSeconds: 30\n            timeoutSeconds: 5\n",
+            "",
+        )
+    ],
+    "WB844": [
+        (
+            D,
+            '          resources:\n            requests:\n              cpu: "100m"\n              memory: "256Mi"\n            limits:\n              cpu: "500m"\n              memory: "512Mi"\n',
+            "",
+        )
+    ],
+    "WB845": [(D, "            readOnlyRootFilesystem: true\n", "")],
+    "WB846": [
+        (D, "            - {name: logs, mountPath: /var/log/waddlebotlog}\n", "")
+    ],
+    "WB847": [("Dockerfile", "USER 1000\n", "USER 1001\n")],
+    "WB849": [
+        (
+            "k8s/configmap.yaml",
+            '  REDIS_PORT: "6379"\n',
+            '  REDIS_PORT: "6379"\n  JWT_SECRET: "t0ps3cret-of-the-platform-0815"\n',
+        )
+    ],
+    "WB852": [
+        (
+            D,
+            "    matchLabels: {app: inventory-interaction}\n  template:",
+            "    matchLabels: {app: inventory}\n  template:",
+        )
+    ],
+    "WB853": [
+        (S, "selector: {app: inventory-interaction}", "selector: {app: inventory}")
+    ],
+    "WB854": [(D, '              cpu: "100m"\n', '              cpu: "900m"\n')],
+    "WB855": [
+        (D, '              memory: "512Mi"\n', '              memory: "512MB"\n')
+    ],
+    "WB856": [(N, "  name: action-inventory\n", "  name: Action_Inventory\n")],
+    "WB857": [
+        (
+            N,
+            "    app.kubernetes.io/managed-by: waddlegen\n",
+            "    app.kubernetes.io/managed-by: waddle gen!\n",
+        )
+    ],
+    "WB858": [
+        (
+            D,
+            "            - {name: tmp, mountPath: /tmp}\n",
+            "            - {name: temporary, mountPath: /tmp}\n",
+        )
+    ],
+    "WB859": [(S, "      port: 8024\n", "      port: 80240\n")],
+    "WB860": [(S, "targetPort: http\n", "targetPort: web\n")],
+    "WB861": [("k8s/hpa.yaml", "  minReplicas: 3\n", "  minReplicas: 30\n")],
+    "WB862": [
+        (
+            "k8s/pdb.yaml",
+            "  maxUnavailable: 1\n",
+            "  maxUnavailable: 1\n  minAvailable: 1\n",
+        )
+    ],
+    "WB863": [
+        (
+            D,
+            "          readinessProbe:\n",
+            "          readinessProbe:\n            tcpSocket: {port: http}\n",
+        )
+    ],
+    "WB864": [(D, "      maxSurge: 1\n", "      maxSurge: 0\n")],
+    "WB865": [
+        (
+            D,
+            "            allowPrivilegeEscalation: false\n",
+            "            allowPrivilegeEscalation: false\n            privileged: true\n",
+        )
+    ],
+    "WB866": [
+        (
+            N,
+            "        - {port: 5432, protocol: TCP}\n",
+            "        - {port: 5432, protocol: HTTP}\n",
+        )
+    ],
+    "WB867": [
+        (
+            D,
+            "            - configMapRef:\n                name: action-inventory\n",
+            "            - configMapRef:\n                name: action-inventories\n",
+        )
+    ],
+    "WB868": [
+        (
+            D,
+            "          envFrom:\n            - configMapRef:\n                name: action-inventory\n          env:\n",
+            '          envFrom:\n            - configMapRef:\n                name: action-inventory\n          env:\n            - name: JWT_SECRET\n              value: ""\n',
+        )
+    ],
+    "WB869": [(D, "  revisionHistoryLimit: 5\n", '  revisionHistoryLimit: "five"\n')],
+    "WB872": [
+        ("k8s/pdb.yaml", "apiVersion: policy/v1\n", "apiVersion: policy/v1beta1\n")
+    ],
+    "WB873": [(D, "  revisionHistoryLimit: 5\n", "  revisionHistoryLimits: 5\n")],
+    "WB874": [(S, "  namespace: waddlebot\n", "  namespace: waddle\n")],
+    "WB875": [
+        (
+            "k8s/cronjob.yaml",
+            None,
+            'apiVersion: batch/v1\nkind: CronJob\nmetadata:\n  name: action-inventory-tidy\n  namespace: waddlebot\n  labels: {module: inventory-interaction}\nspec:\n  schedule: "0 25 * * *"\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          restartPolicy: Never\n          automountServiceAccountToken: false\n          securityContext:\n            runAsNonRoot: true\n            runAsUser: 1000\n            seccompProfile: {type: RuntimeDefault}\n          containers:\n            - name: tidy\n              image: "ghcr.io/penguintechinc/waddlebot/inventory-interaction:v0.2.0"\n              imagePullPolicy: IfNotPresent\n              command: [python, -m, flask_core.replay]\n              envFrom:\n                - configMapRef: {name: action-inventory}\n              env:\n                - name: ROUTER_API_KEY\n                  valueFrom: {secretKeyRef: {name: action-inventory-secrets, key: router-api-key}}\n                - name: API_KEY_SECRET\n                  valueFrom: {secretKeyRef: {name: action-inventory-secrets, key: api-key-secret}}\n                - name: JWT_SECRET\n                  valueFrom: {secretKeyRef: {name: action-inventory-secrets, key: jwt-secret}}\n                - name: DB_PASSWORD\n                  valueFrom: {secretKeyRef: {name: db-credentials, key: password}}\n              resources:\n                requests: {cpu: 100m, memory: 64Mi}\n                limits: {cpu: 200m, memory: 128Mi}\n              securityContext:\n                allowPrivilegeEscalation: false\n                readOnlyRootFilesystem: true\n                runAsNonRoot: true\n                capabilities: {drop: [ALL]}\n              volumeMounts:\n                - {name: tmp, mountPath: /tmp}\n                - {name: logs, mountPath: /var/log/waddlebotlog}\n          volumes:\n            - {name: tmp, emptyDir: {sizeLimit: 64Mi}}\n            - {name: logs, emptyDir: {sizeLimit: 96Mi}}\n',
+        )
+    ],
+    "WB876": [
+        (
+            "k8s/ingress.yaml",
+            None,
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: action-inventory\n  namespace: waddlebot\nspec:\n  rules:\n    - http:\n        paths:\n          - path: /\n            pathType: Prefix\n            backend:\n              service:\n                name: action-inventories\n                port: {number: 8024}\n",
+        )
+    ],
+    "WB880": [(S, "  type: ClusterIP\n", "  type: ClusterIp\n")],
+}
+
+# What no single edit of a rendered module can make wrong, and why.
+NOT_HERE = {
+    "WB104": "create_app registers the module",
+    "WB203": "mypy speaks with --exact alone",
+    "WB211": "create_app answers every failure with the envelope",
+    "WB447": "the data layer asks for the community in every statement",
+    "WB511": "create_app has the health routes",
+    "WB601": "create_app sets up the log",
+    "WB833": "Settings refuse to start without a variable, and manifests give a ConfigMap whole",
+    "WB901": "create_app has the metrics",
+    "WB952": "takes two modules",
+}
