@@ -45,6 +45,7 @@ def copied(source: ModuleSource, target: Path) -> Path:
     """Copy a module, and what its repository shares, below a folder; where it is then."""
     root, folder = source.repository.resolve(), source.folder.resolve()
     inside = folder.relative_to(root)
+    target.mkdir(parents=True, exist_ok=True)
     if inside != Path():
         for name in (*BESIDE, "pyproject.toml", "requirements.txt", "alembic.ini"):
             path = root / name
@@ -75,8 +76,10 @@ def _is_odd(path: Path) -> bool:
 
 def search_path(source: ModuleSource, root: Path, folder: Path) -> str:
     """PYTHONPATH of the copy: the module, its repository and libraries, our own last."""
-    libs = [root / "libs", root / "libs" / "flask_core", root / "lib", root / "shared"]
-    places = [folder, folder / "src", root, *libs]
+    # A distribution below libs/ holds its package; a package itself must not be entered.
+    inner = [path.parent for path in sorted(root.glob("libs/*/*/__init__.py"))]
+    inner = [path.parent for path in inner if not (path.parent / "__init__.py").exists()]
+    places = [folder, folder / "src", root, root / "libs", *inner, root / "lib"]
     found = [str(place) for place in places if place.is_dir()]
     if not (root / "libs" / "flask_core").is_dir():
         found.append(str(bundled.TEMPLATES / "libs"))
