@@ -14,7 +14,15 @@ FILES = sorted(PACKAGE.glob("*.py"))
 CHECKS = sorted((PACKAGE / "consistency").glob("*.py"))
 FACTS = sorted((PACKAGE / "facts").glob("*.py"))
 RULES = sorted((PACKAGE / "rules").glob("*.py"))
-FOLDERS = {"consistency": CHECKS, "facts": FACTS, "rules": RULES}
+LIVE = sorted((PACKAGE / "live").glob("*.py"))
+PROBES = sorted((PACKAGE / "probes").glob("*.py"))
+FOLDERS = {
+    "consistency": CHECKS,
+    "facts": FACTS,
+    "rules": RULES,
+    "live": LIVE,
+    "probes": PROBES,
+}
 
 # A file imports only from the rows above its own.
 LAYERS = [
@@ -22,13 +30,13 @@ LAYERS = [
     + "parses listed".split(),
     "spec lock project history merge git".split(),
     "endpoint wording disk yamlnodes facts discover".split(),
-    "consistency context templates plan environment source fresh".split(),
+    "consistency context templates plan environment source fresh servers".split(),
     "specfile render apply unfinished output measures shift pending follow recall".split()
     + "tables fixes".split(),
     "undo base".split(),
     "fleet rules".split(),
-    "questionnaire listing runner".split(),
-    "create verdicts reports update status branch bundle".split(),
+    "questionnaire listing runner live".split(),
+    "create verdicts reports update status branch bundle probes".split(),
     "check".split(),
     "mending".split(),
     "checking".split(),
@@ -72,7 +80,9 @@ def test_every_file_has_a_layer() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*FILES, *CHECKS, *FACTS, *RULES], ids=lambda path: path.stem
+    "path",
+    [*FILES, *CHECKS, *FACTS, *RULES, *LIVE, *PROBES],
+    ids=lambda path: path.stem,
 )
 def test_imports_point_downwards(path: Path) -> None:
     """Data flows one way, so imports do."""

@@ -20,6 +20,7 @@ from waddlegen.findings import (
     Finding,
     Judgement,
     ModuleReport,
+    Outcome,
     Problem,
     Proof,
     Report,
@@ -43,13 +44,15 @@ class Options:
     ignore: tuple[str, ...] = ()
     profile: str = "standard"
     exact: bool = False
+    live: bool = False
+    live_seconds: float = 180.0
     baseline: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     only: frozenset[str] | None = None
 
 
 def check(paths: Sequence[Path], options: Options) -> Report:
     """Check the modules at or below each path."""
-    rules = chosen(load(), options)
+    rules = chosen(load(options.live), options)
     places: dict[Path, discover.Place] = {}
     for path in paths:
         if not path.exists():
@@ -68,7 +71,8 @@ def _all(
     gc.disable()
     try:
         workers = min(os.cpu_count() or 1, len(places))
-        if workers < 2 or len(places) < SEVERAL or not hasattr(os, "fork"):
+        alone = workers < 2 or len(places) < SEVERAL or options.live
+        if alone or not hasattr(os, "fork"):
             return tuple(check_module(place, rules, options) for place in places)
         for repository in {place.repository for place in places}:
             look_around(repository)
@@ -92,10 +96,12 @@ def _one(work: tuple[discover.Place, tuple[str, ...], Options]) -> ModuleReport:
 def chosen(rules: Mapping[str, Rule], options: Options) -> tuple[Rule, ...]:
     """The rules that a run is asked for."""
     for code in (*options.select, *options.ignore):
-        if code != "ALL" and not any(
-            _matches(rule, (code,)) for rule in rules.values()
-        ):
+        if code == "ALL" or any(_matches(r, (code,)) for r in rules.values()):
+            continue
+        if not any(_matches(rule, (code,)) for rule in load(live=True).values()):
             raise UsageError(f"{code}: no such rule; see `waddlegen rules`")
+        if code in options.select:
+            raise UsageError(f"{code}: looks at a running module; add --live")
     picked = []
     for rule in rules.values():
         if options.select and "ALL" not in options.select:
@@ -146,14 +152,19 @@ def check_module(
     for rule in rules:
         if place.language != "python" and rule.code[2] not in "8":
             continue
-        found += _run(rule, source)
+        if not rule.live:
+            found += _run(rule, source)
+    seen: list[Outcome] = []
+    if options.live and place.language == "python":
+        tried, seen = _tried(rules, source, options)
+        found += tried
     found = _unique(found)
     kept, suppressed = _suppress(source, found, rules)
     if options.only is not None:
         kept = [f for f in kept if f.problem.path in options.only]
     kept, baselined = _without_baseline(kept, options.baseline)
     kept.sort(key=lambda finding: finding.sort_key)
-    verdicts = judge(source, kept)
+    verdicts = judge(source, kept, seen)
     return ModuleReport(
         source.name,
         source.relative or ".",
@@ -178,6 +189,23 @@ def _run(rule: Rule, source: ModuleSource) -> list[Finding]:
             f"the rule {rule.code} failed: {type(error).__name__}: {error}",
         )
         return [_engine(source, problem)]
+
+
+def _tried(
+    rules: Sequence[Rule], source: ModuleSource, options: Options
+) -> tuple[list[Finding], list[Outcome]]:
+    """What the live rules find, and what they saw of each bullet."""
+    from waddlegen.live import session
+
+    live = {rule.code: rule for rule in rules if rule.live}
+    if not live:
+        return [], []
+    problems, seen = session.probe(source, tuple(live.values()), options.live_seconds)
+    found = [
+        _finding(live[code], source, problem) if code else _engine(source, problem)
+        for code, problem in problems
+    ]
+    return found, seen
 
 
 def _finding(rule: Rule, source: ModuleSource, problem: Problem) -> Finding:
@@ -259,11 +287,20 @@ def _suppress(
         by_code = {rule.code: rule for rule in rules}
         for path, listed in comments.items():
             for comment in listed:
-                problem = _wrong(comment, (path, comment.line) in used, strict, today)
+                done = (path, comment.line) in used or _waits(comment, by_code)
+                problem = _wrong(comment, done, strict, today)
                 if problem:
                     at = Problem(path, comment.line, problem)
                     kept.append(_finding(by_code["WB991"], source, at))
     return kept, len(found) - sum(1 for each in kept if each.code != "WB991")
+
+
+def _waits(comment: Suppression, ran: Mapping[str, Rule]) -> bool:
+    """Whether a comment is about rules that only a run of the module would show."""
+    every = load(live=True) if any(code not in ran for code in comment.codes) else {}
+    return any(
+        code in every and every[code].live for code in comment.codes if code not in ran
+    )
 
 
 def _comment_for(

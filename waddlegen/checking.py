@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ class Request:
     write_baseline: Path | None = None
     since: str | None = None
     exact: bool = False
+    live: bool = False
+    live_seconds: float = 180.0
     fix: bool = False
     unsafe_fixes: bool = False
     diff: bool = False
@@ -84,12 +87,15 @@ def run(request: Request) -> Answer:
         ignore=_split(request.ignore),
         profile=profile,
         exact=request.exact,
+        live=request.live,
+        live_seconds=_seconds(request),
         baseline=_read_baseline(request.baseline),
         only=_changed(request.directory, request.since) if request.since else None,
     )
     note = ""
     if request.fix or request.unsafe_fixes or request.diff:
-        planned = mending.plan(paths, options, request.unsafe_fixes)
+        static = replace(options, live=False)
+        planned = mending.plan(paths, static, request.unsafe_fixes)
         if request.diff:
             return Answer(_differences(planned, request.directory), int(bool(planned)))
         for path, (_, wanted) in planned.items():
@@ -102,6 +108,15 @@ def run(request: Request) -> Answer:
         count = len(report.findings)
         return Answer("", 0, f"{request.write_baseline}: {count} findings kept")
     return Answer(reports.FORMATS[name](report), report.exit_code(level), note)
+
+
+def _seconds(request: Request) -> float:
+    """How long a module may be tried."""
+    if request.live and not sys.platform.startswith("linux"):
+        raise UsageError("--live: modules can be run on Linux alone")
+    if not 5 <= request.live_seconds <= 3600:
+        raise UsageError("--live-seconds: from 5 to 3600")
+    return request.live_seconds
 
 
 def _differences(planned: Mapping[Path, tuple[str, str]], start: Path) -> str:
@@ -244,14 +259,14 @@ def _changed(directory: Path, revision: str) -> frozenset[str]:
 def rule_rows() -> list[tuple[str, str, str, str]]:
     """Every rule as a row of a table, the heading first."""
     rows = [("code", "severity", "bullet", "name")]
-    for rule in load().values():
+    for rule in load(live=True).values():
         rows.append((rule.code, str(rule.severity), rule.checklist or "-", rule.name))
     return rows
 
 
 def explanation(code: str) -> str:
     """A rule's text: what, why, how, bad, good, and how to suppress it."""
-    rules = load()
+    rules = load(live=True)
     rule = rules.get(code.upper())
     if rule is None:
         named = [each for each in rules.values() if each.name == code.lower()]

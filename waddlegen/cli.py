@@ -608,6 +608,13 @@ def check_modules(
     exact: Annotated[
         bool, typer.Option("--exact", help="Run black, flake8 and mypy themselves.")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also run copies of the modules and probe them."),
+    ] = False,
+    live_seconds: Annotated[
+        float, typer.Option(help="How long --live may take for one module.")
+    ] = 180.0,
     fix: Annotated[
         bool, typer.Option("--fix", help="Mend what can be mended safely.")
     ] = False,
@@ -634,6 +641,8 @@ def check_modules(
         write_baseline=write_baseline,
         since=since,
         exact=exact,
+        live=live,
+        live_seconds=live_seconds,
         fix=fix,
         unsafe_fixes=unsafe_fixes,
         diff=diff,

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from waddlegen import cache
@@ -16,7 +16,14 @@ from waddlegen.errors import UsageError
 
 def python_for(requirements: Path) -> Path:
     """The Python of an environment with these requirements; makes it the first time."""
-    key = f"{sys.version_info[:2]}{sys.prefix}{requirements.read_text('utf-8')}"
+    return python_with(
+        requirements.read_text("utf-8"), lambda python: _install(python, requirements)
+    )
+
+
+def python_with(contents: str, install: Callable[[Path], None]) -> Path:
+    """The Python of the environment for these contents; filled by `install` at first."""
+    key = f"{sys.version_info[:2]}{sys.prefix}{contents}"
     folder = (
         cache.folder("environments") / hashlib.sha256(key.encode()).hexdigest()[:16]
     )
@@ -24,7 +31,9 @@ def python_for(requirements: Path) -> Path:
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     with _locked(folder):
         if not ready.is_file():
-            _make(folder, python, requirements)
+            shutil.rmtree(folder, ignore_errors=True)
+            venv.EnvBuilder(with_pip=True).create(folder)
+            install(python)
             ready.touch()
     return python
 
@@ -41,11 +50,9 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _make(folder: Path, python: Path, requirements: Path) -> None:
-    """Create the environment and install into it."""
+def _install(python: Path, requirements: Path) -> None:
+    """Install requirements into an environment."""
     print(f"installing {requirements} (once)", file=sys.stderr)
-    shutil.rmtree(folder, ignore_errors=True)
-    venv.EnvBuilder(with_pip=True).create(folder)
     pip = [
         str(python),
         "-m",

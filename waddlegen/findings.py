@@ -86,6 +86,19 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run of the module showed of one bullet, or why it showed nothing.
+
+    What decides stands in the place of the static verdict, else the worse of the two counts.
+    """
+
+    bullet: str
+    verdict: Verdict
+    evidence: tuple[Proof, ...] = ()
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The verdict on one bullet, with its evidence."""
 

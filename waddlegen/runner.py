@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from waddlegen import environment, fleet
 from waddlegen.errors import UsageError
 from waddlegen.project import Project
+from waddlegen.servers import started
 from waddlegen.spec import ModuleSpec
 
 COMMUNITY = 1001
@@ -66,36 +67,15 @@ def servers(
     urls = {"database_url": database_url, "redis_url": redis_url}
     wanted = []
     if spec.uses_postgres and not database_url:
-        wanted.append("--postgres")
+        wanted.append("postgres")
     if spec.uses_redis and not redis_url:
-        wanted.append("--redis")
+        wanted.append("redis")
     if not wanted:
         yield {key: url for key, url in urls.items() if url}
         return
-    command = [sys.executable, "-m", "flask_core.testing.servers", *wanted]
-    with subprocess.Popen(
-        command,
-        cwd=project.fleet,
-        env={**os.environ, "PYTHONPATH": str(project.fleet / "libs")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None and process.stdin is not None
-        answer = process.stdout.readline()
-        if not answer:
-            raise UsageError(
-                "PostgreSQL and Redis could not be started (see above); install them"
-                " with pip install 'waddlegen[local]', or give --database-url and --redis-url"
-            )
-        try:
-            yield {
-                **{key: url for key, url in urls.items() if url},
-                **json.loads(answer),
-            }
-        finally:
-            process.stdin.close()
+    with started(project.fleet / "libs", wanted) as addresses:
+        given = {key: url for key, url in urls.items() if url}
+        yield {**given, **addresses}
 
 
 def module_environment(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from waddlegen.checklist import BULLETS
-from waddlegen.findings import Finding, Judgement, Proof, Verdict
+from waddlegen.findings import Finding, Judgement, Outcome, Proof, Verdict
 from waddlegen.measures import MEASURES
 from waddlegen.source import ModuleSource
 
@@ -13,8 +13,16 @@ Measure = Callable[[ModuleSource, Sequence[Finding]], tuple[Verdict, list[Proof]
 _SHOWN = 8
 
 
-def judge(source: ModuleSource, found: Sequence[Finding]) -> dict[str, Judgement]:
-    """The verdict on each bullet."""
+_FROM_BEST = (
+    *(Verdict.NOT_RUN, Verdict.NOT_APPLICABLE),
+    *(Verdict.PASS, Verdict.PARTIAL, Verdict.FAIL),
+)
+
+
+def judge(
+    source: ModuleSource, found: Sequence[Finding], seen: Sequence[Outcome] = ()
+) -> dict[str, Judgement]:
+    """The verdict on each bullet; `seen` is what a run of the module showed."""
     if source.language != "python":
         why = f"a {source.language} module; these rules read Python"
         proof = (Proof(why),)
@@ -24,6 +32,9 @@ def judge(source: ModuleSource, found: Sequence[Finding]) -> dict[str, Judgement
     for bullet in BULLETS:
         own = [finding for finding in found if finding.checklist == bullet]
         verdict, proofs = MEASURES[bullet](source, own)
+        shown = [outcome for outcome in seen if outcome.bullet == bullet]
+        verdict = _together(verdict, shown)
+        proofs = [*(proof for each in shown for proof in each.evidence), *proofs]
         cited = {(proof.path, proof.line) for proof in proofs}
         for finding in own:
             at = finding.problem
@@ -31,3 +42,13 @@ def judge(source: ModuleSource, found: Sequence[Finding]) -> dict[str, Judgement
                 proofs.append(Proof(f"{finding.code} {at.message}", at.path, at.line))
         verdicts[bullet] = Judgement(bullet, verdict, tuple(proofs[:_SHOWN]))
     return verdicts
+
+
+def _together(verdict: Verdict, seen: Iterable[Outcome]) -> Verdict:
+    """A static verdict and what was seen: what was not run changes nothing."""
+    ran = [each for each in seen if each.verdict is not Verdict.NOT_RUN]
+    deciding = [each.verdict for each in ran if each.decides]
+    bounds = [each.verdict for each in ran if not each.decides]
+    if deciding:
+        verdict = max(deciding, key=_FROM_BEST.index)
+    return max((verdict, *bounds), key=_FROM_BEST.index) if bounds else verdict

@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from waddlegen.findings import Problem, Severity
@@ -33,6 +34,7 @@ class Rule:
     check: Check
     legacy: bool = True
     optional: bool = False
+    live: bool = False
 
 
 def rule(
@@ -43,11 +45,12 @@ def rule(
     checklist: str | None = None,
     legacy: bool = True,
     optional: bool = False,
+    live: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a rule; its name is the function's, its text the docstring's.
 
     `legacy=False` keeps it out of the profile for hand-written modules; an `optional` one
-    runs only when it is selected by its code or by ALL.
+    runs only when it is selected by its code or by ALL; a `live` one, when modules are run.
     """
 
     def register(check: Check) -> Check:
@@ -56,20 +59,30 @@ def rule(
         name = check.__name__.replace("_", "-")
         doc = inspect.getdoc(check) or ""
         RULES[code] = Rule(
-            code, name, severity, topic, checklist, doc, check, legacy, optional
+            *(code, name, severity, topic, checklist, doc, check),
+            *(legacy, optional, live),
         )
         return check
 
     return register
 
 
-def load() -> dict[str, Rule]:
-    """Every rule, sorted by code: those of this package, and those other packages offer."""
+def load(live: bool = False) -> dict[str, Rule]:
+    """Every rule, sorted by code: those of this package, and those other packages offer.
+
+    The rules that look at a running module are imported only when they are asked for.
+    """
     import waddlegen.rules as package
 
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name != "rule":
-            importlib.import_module(f"{package.__name__}.{module.name}")
+    _import_all(package)
+    if live:
+        _import_all(importlib.import_module("waddlegen.probes"))
     for entry in entry_points(group="waddlegen.rules"):
         entry.load()
-    return dict(sorted(RULES.items()))
+    return {code: each for code, each in sorted(RULES.items()) if live or not each.live}
+
+
+def _import_all(package: ModuleType) -> None:
+    """Import every file of a package, so that its rules register themselves."""
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")

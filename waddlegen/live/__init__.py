@@ -1,0 +1,1 @@
+"""Run a module in a throw-away copy, and hold on to what it does."""
