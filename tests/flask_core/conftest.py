@@ -14,6 +14,7 @@ from flask_core.testing.servers import Postgres
 from tests.flask_core import models
 
 OURS, THEIRS = 1, 2
+PLATFORM_TABLES = "api_keys, handled_events, idempotency_keys, outbox_events"
 
 
 def settings_for(url: str, **more: object) -> PostgresSettings:

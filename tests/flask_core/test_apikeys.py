@@ -17,7 +17,7 @@ from flask_core.errors import DependencyUnavailable
 from flask_core.migrate import PLATFORM
 from flask_core.testing.faults import FaultProxy
 from flask_core.testing.servers import Postgres
-from tests.flask_core.conftest import settings_for
+from tests.flask_core.conftest import PLATFORM_TABLES, settings_for
 
 BOOTSTRAP = "b" * 40
 
@@ -45,7 +45,7 @@ async def table(dal: AsyncDAL) -> AsyncIterator[AsyncDAL]:
             await dal.execute(statement)
     yield dal
     with all_communities("a test clears up"):
-        await dal.execute("DROP TABLE api_keys, handled_events, idempotency_keys")
+        await dal.execute(f"DROP TABLE {PLATFORM_TABLES}")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from flask_core.database import AsyncDAL
 from flask_core.errors import ApiError
 from flask_core.idempotency_keys import IdempotencyKey, around_call, with_change
 from flask_core.migrate import PLATFORM
+from tests.flask_core.conftest import PLATFORM_TABLES
 from tests.flask_core.models import Item
 
 NAME, BODY = "ab" * 32, "cd" * 32
@@ -25,7 +26,7 @@ async def table(ours: AsyncDAL) -> AsyncIterator[AsyncDAL]:
             await ours.execute(statement)
     yield ours
     with all_communities("a test clears up"):
-        await ours.execute("DROP TABLE api_keys, handled_events, idempotency_keys")
+        await ours.execute(f"DROP TABLE {PLATFORM_TABLES}")
 
 
 async def right() -> tuple[int, str]:

@@ -14,6 +14,7 @@ import pytest
 from flask_core import migrate
 from flask_core.testing.postgres_server import run_sql
 from flask_core.testing.servers import Postgres
+from tests.flask_core.conftest import PLATFORM_TABLES
 
 LIBS = Path(migrate.__file__).parents[1]
 MODELS = """
@@ -123,7 +124,7 @@ async def test_replicas_that_migrate_at_once_do_it_once(
     outputs = [finish(process) for process in running]
 
     assert ["migrated notes_core\n"] * 3 == outputs
-    platform = {"api_keys", "handled_events", "idempotency_keys"}
+    platform = set(PLATFORM_TABLES.split(", "))
     assert {"notes", "alembic_version_notes_core"} | platform == await tables(database)
 
 

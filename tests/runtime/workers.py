@@ -1,10 +1,13 @@
-"""The processes that the event tests kill: `consume`, or `produce FIRST LAST JOURNAL`."""
+"""The processes that the event tests kill: `consume`, `produce FIRST LAST JOURNAL`, `relay`
+or `announce COMMUNITY LAST`."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from pathlib import Path
 
+from flask_core.announce import announce
 from flask_core.config import PostgresSettings, RedisSettings
 from flask_core.database import AsyncDAL
 from flask_core.datamodels import Consumer, Event
@@ -12,6 +15,7 @@ from flask_core.errors import DependencyUnavailable
 from flask_core.events import Events
 from flask_core.context import community_scope
 from flask_core.metrics import Metrics
+from flask_core.outbox import Outbox
 from flask_core.redisx import RedisX
 from tests.flask_core.models import Item
 
@@ -52,8 +56,57 @@ async def produce(first: int, last: int, journal: Path) -> None:
             await asyncio.sleep(0.005)
 
 
+class Undone(Exception):
+    """A change that is taken back."""
+
+
+def teller() -> tuple[AsyncDAL, Events]:
+    """A database, and events that go through its outbox."""
+    database, redis = AsyncDAL(PostgresSettings()), RedisX(RedisSettings())
+    events = Events(redis, "teller", Metrics("teller", "1"), database)
+    events.outbox = Outbox(database, events)
+    return database, events
+
+
+async def relay() -> None:
+    """Put what was written on its stream, until killed."""
+    _, events = teller()
+    assert events.outbox is not None
+    await events.outbox.relay(asyncio.Event())
+
+
+async def announce_items(community: int, last: int) -> None:
+    """Make item after item, each with its event; every third is taken back at first."""
+    database, events = teller()
+    with community_scope(community):
+        number = len(await database.query(Item))
+        while number < last:
+            try:
+                await _make(database, events, f"n{number}", undo=number % 3 == 0)
+                number += 1
+            except DependencyUnavailable:
+                await asyncio.sleep(0.05)
+                number = len(await database.query(Item))
+
+
+async def _make(database: AsyncDAL, events: Events, name: str, undo: bool) -> None:
+    """One item and its event; before that, where it is said, one that is undone."""
+    for is_undone in (True, False) if undo else (False,):
+        with contextlib.suppress(Undone):
+            async with database.transaction():
+                await database.create(Item, name=name)
+                told = {"name": name, "undone": is_undone}
+                await announce(events, NAME, ["name", "undone"], told, durable=True)
+                if is_undone:
+                    raise Undone
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "consume":
         asyncio.run(consume())
+    elif sys.argv[1] == "relay":
+        asyncio.run(relay())
+    elif sys.argv[1] == "announce":
+        asyncio.run(announce_items(int(sys.argv[2]), int(sys.argv[3])))
     else:
         asyncio.run(produce(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))

@@ -28,6 +28,7 @@ from flask_core.lifecycle import ModuleBase
 from flask_core.logging import log_error
 from flask_core.metrics import Metrics
 from flask_core.outbound import HttpClient, ModuleClient
+from flask_core.outbox import Outbox
 from flask_core.ratelimit import Limiter
 from flask_core.redisx import RedisX
 from flask_core.resources import EXTENSION, Resources
@@ -167,6 +168,9 @@ def _resources(
     metrics = Metrics(config.module_id, settings.module_version)
     redis = RedisX(settings) if isinstance(settings, RedisSettings) else None
     database = AsyncDAL(settings) if isinstance(settings, PostgresSettings) else None
+    events = Events(redis, config.module_id, metrics, database)
+    if database is not None and redis is not None:
+        events.outbox = Outbox(database, events)
     clients = {api.id: HttpClient(api) for api in external_apis}
     modules = {call.module: ModuleClient(call) for call in module_calls}
     for target, client in clients.items():
@@ -180,7 +184,7 @@ def _resources(
         keys=KeyStore(settings, database),
         cache=Cache(redis, metrics, settings.enable_cache),
         limiter=Limiter(redis),
-        events=Events(redis, config.module_id, metrics, database),
+        events=events,
         database=database,
         redis_or_none=redis,
         clients=clients,

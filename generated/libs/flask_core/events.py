@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from redis.exceptions import RedisError, ResponseError
@@ -37,6 +37,9 @@ from flask_core.logging import log_error
 from flask_core.metrics import Metrics
 from flask_core.redisx import RedisX, listen_until
 from flask_core.resilience import pause
+
+if TYPE_CHECKING:
+    from flask_core.outbox import Outbox
 
 ATTEMPTS = 5
 STREAM_LENGTH = 100_000
@@ -79,6 +82,7 @@ class Events:
         self.database = database
         self.module_id = module_id
         self.metrics = metrics
+        self.outbox: Outbox | None = None
         self.consumer_name = f"{module_id}-{secrets.token_hex(4)}"
         self.stopping = asyncio.Event()
 
@@ -90,7 +94,7 @@ class Events:
 
     async def publish(self, name: str, payload: Mapping[str, Any]) -> str:
         """Fan an event out to whoever listens now; returns its id."""
-        identifier, data = self._encode(name, payload)
+        identifier, data = self.envelope(name, payload)
         await self._redis().do("PUBLISH", channel(name), data)
         self.metrics.events.labels(name, "published").inc()
         return identifier
@@ -103,16 +107,20 @@ class Events:
         When this fails nobody knows whether it is there. Try again with the same
         `event_id`: consumers apply an id once.
         """
-        identifier, data = self._encode(name, payload, event_id)
+        identifier, data = self.envelope(name, payload, event_id)
+        await self.append(name, data)
+        return identifier
+
+    async def append(self, name: str, data: bytes) -> None:
+        """Put what `envelope` made on the stream of an event."""
         limit = ("MAXLEN", "~", STREAM_LENGTH)
         await self._redis().do("XADD", stream(name), *limit, "*", "event", data)
         self.metrics.events.labels(name, "published").inc()
-        return identifier
 
-    def _encode(
+    def envelope(
         self, name: str, payload: Mapping[str, Any], event_id: str | None = None
     ) -> tuple[str, bytes]:
-        """The event as it travels."""
+        """The event as it travels, and its id."""
         identifier = event_id or f"evt_{secrets.token_hex(12)}"
         trace: dict[str, str] = {}
         tracing.pass_on(trace)

@@ -107,6 +107,11 @@ class AsyncDAL:
         for work in session.info.get("afterwards", ()):
             await work()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this task has a transaction open."""
+        return self._joined() is not None
+
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do this once the transaction that is open is kept, or now where none is."""
         joined = self._joined()

@@ -81,6 +81,8 @@ class ModuleBase:
             self._start("cache", self.resources.cache.listen(self.stopping))
         if self.consumers:
             self._start("consume", self.resources.events.consume(self.consumers))
+        if (outbox := self.resources.events.outbox) is not None:
+            self._start("outbox", outbox.relay(self.stopping))
         for job in self.jobs:
             self._start(job.name, self._job(job))
         body = payload(self.resources.config, self.resources.settings)

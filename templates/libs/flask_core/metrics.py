@@ -76,6 +76,16 @@ class Metrics:
             ["event"],
             registry=self.registry,
         )
+        self.outbox = Gauge(
+            "waddlebot_outbox_events",
+            "Durable events that were committed and are not on their stream yet.",
+            registry=self.registry,
+        )
+        self.outbox_age = Gauge(
+            "waddlebot_outbox_age_seconds",
+            "How long the first of them has been waiting.",
+            registry=self.registry,
+        )
         self.cache = Counter(
             "waddlebot_cache_reads",
             "Reads of the cache, by the layer that answered.",
