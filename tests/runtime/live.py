@@ -164,9 +164,10 @@ async def live(
                         await until_ready(found)
                     yield found
                 finally:
-                    if process.poll() is None:
-                        process.send_signal(signal.SIGTERM)
-                        await asyncio.to_thread(process.wait, 40)
+                    # A test may have put another one in its place.
+                    if found.process.poll() is None:
+                        found.process.send_signal(signal.SIGTERM)
+                        await asyncio.to_thread(found.process.wait, 40)
 
 
 async def migrate(module: Path, environment: Mapping[str, str]) -> None:
