@@ -12,8 +12,9 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "To go on: source $(BIN)/activate && cd demo"
 
+# Three workers on two cores: many tests wait for servers, and not for a processor.
 test: $(VENV)/.tested
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.tested
 	$(BIN)/python -m benchmarks

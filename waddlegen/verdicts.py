@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from waddlegen.checklist import BULLETS
 from waddlegen.findings import Finding, Judgement, Outcome, Proof, Verdict
@@ -44,8 +44,14 @@ def judge(
     return verdicts
 
 
-def _together(verdict: Verdict, seen: Iterable[Outcome]) -> Verdict:
-    """A static verdict and what was seen: what was not run changes nothing."""
+def _together(verdict: Verdict, seen: Sequence[Outcome]) -> Verdict:
+    """A static verdict and what was seen.
+
+    What was not run changes nothing, but that it is no pass where only a run can tell.
+    """
+    missed = [each for each in seen if each.verdict is Verdict.NOT_RUN and each.decides]
+    if missed and verdict is Verdict.PASS:
+        verdict = Verdict.NOT_RUN
     ran = [each for each in seen if each.verdict is not Verdict.NOT_RUN]
     deciding = [each.verdict for each in ran if each.decides]
     bounds = [each.verdict for each in ran if not each.decides]

@@ -152,7 +152,9 @@ def lesser(trial: Trial, route: Route) -> Headers | None:
     if found.kind.startswith("token ") and route.admin is not None:
         secret = trial.variables[found.kind.removeprefix("token ")]
         return {**found.headers, **bearer_of(secret, "viewer")}
-    told = any("trigger" in v.text for c in route.decorators for v in c.keywords.values())
+    told = any(
+        "trigger" in v.text for c in route.decorators for v in c.keywords.values()
+    )
     if trial.source.generated_by_us and trial.servers.database and not told:
         if "lesser" not in trial.known:
             trial.known["lesser"] = _small_key(trial)

@@ -19,15 +19,15 @@ concurrency = thread,greenlet
 omit =
     tests/*
     test/*
-    */tests/*
+    ./*/tests/*
     test_*.py
-    */test_*.py
+    ./*/test_*.py
     conftest.py
     migrations/*
-    */migrations/*
+    ./*/migrations/*
     alembic/*
-    *_pb2.py
-    *_pb2_grpc.py
+    ./*_pb2.py
+    ./*_pb2_grpc.py
     setup.py
 """
 

@@ -261,6 +261,6 @@ class Trial:
         return suite.run(
             self.interpreter.python,
             self.folder,
-            self.variables,
+            variables.for_tests(self.source, self.variables),
             self.left(TESTS_SECONDS),
         )

@@ -84,10 +84,7 @@ def variables(
     found |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     found |= standard(servers, port, scratch)
     reads: dict[str, str | None] = dict.fromkeys(_examples(source), "")
-    for read in source.env:
-        literal = read.kind in {"str", "num", "bool"}
-        if literal or not reads.get(read.name):
-            reads[read.name] = read.default if literal else None
+    reads |= _defaults(source)
     for name, default in reads.items():
         value = _value(name, default, servers, port, scratch)
         if value is not None:
@@ -99,6 +96,39 @@ def variables(
             "DRAIN_DELAY": "0",
         }
     return found
+
+
+def _defaults(source: ModuleSource) -> dict[str, str | None]:
+    """The variables that the code reads with their defaults; None where it cannot do without."""
+    found: dict[str, str | None] = {}
+    for read in source.env:
+        literal = read.kind in {"str", "num", "bool"}
+        bare = read.kind == "required" or (read.kind == "other" and not read.default)
+        default = read.default if literal else None if bare else ""
+        if literal or not found.get(read.name):
+            found[read.name] = default
+    return found
+
+
+def for_tests(source: ModuleSource, variables: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that tests are run in: as little as the code can do with.
+
+    Tests make up the rest themselves, and what waddlegen renders makes up all of it.
+    """
+    kept = {
+        *_KEPT,
+        "HOME",
+        "TMPDIR",
+        "PYTHONPATH",
+        "PYTHONDONTWRITEBYTECODE",
+        "LOG_DIR",
+    }
+    if not source.generated_by_us:
+        kept |= {name for name, default in _defaults(source).items() if default is None}
+        kept |= {
+            name for name in variables if re.match(r"DATABASE|DB_|POSTGRES|REDIS", name)
+        }
+    return {name: value for name, value in variables.items() if name in kept}
 
 
 def standard(servers: Servers, port: int, scratch: Path) -> dict[str, str]:

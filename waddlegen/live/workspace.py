@@ -78,7 +78,9 @@ def search_path(source: ModuleSource, root: Path, folder: Path) -> str:
     """PYTHONPATH of the copy: the module, its repository and libraries, our own last."""
     # A distribution below libs/ holds its package; a package itself must not be entered.
     inner = [path.parent for path in sorted(root.glob("libs/*/*/__init__.py"))]
-    inner = [path.parent for path in inner if not (path.parent / "__init__.py").exists()]
+    inner = [
+        path.parent for path in inner if not (path.parent / "__init__.py").exists()
+    ]
     places = [folder, folder / "src", root, root / "libs", *inner, root / "lib"]
     found = [str(place) for place in places if place.is_dir()]
     if not (root / "libs" / "flask_core").is_dir():

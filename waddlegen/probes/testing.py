@@ -30,6 +30,8 @@ def too_little_covered(trial: Trial) -> Iterator[Problem]:
     passed, failed = result.of("passed"), result.of("failed")
     if not passed and not failed:
         raise Unavailable(f"pytest ran no test: {result.last_line}")
+    if not result.statements:
+        raise Unavailable(f"coverage measured nothing: {result.last_line}")
     _judge(trial, result)
     first = next(
         (file for file in trial.source.tests if file.name[:5] == "test_"), None
@@ -39,7 +41,7 @@ def too_little_covered(trial: Trial) -> Iterator[Problem]:
         names = ", ".join(case.name for case in failed[:3])
         text = f"{len(failed)} of {len(passed) + len(failed)} tests fail: {names}"
         yield trial.source.problem(_file(trial.source, failed[0], place.path), 1, text)
-    elif result.statements and result.covered < ENOUGH:
+    elif result.covered < ENOUGH:
         text = f"the tests cover {result.covered:.0f} % of {result.statements} lines"
         yield trial.source.problem(place, 1, text)
 
