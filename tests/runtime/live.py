@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -113,6 +114,13 @@ class Live:
     def descriptors(self) -> int:
         """How many files and sockets the process has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    async def tasks(self) -> int:
+        """How many tasks its event loop has."""
+        text = str((await self.call("GET", "/metrics")).body)
+        found = re.search(r"^waddlebot_tasks (\S+)$", text, re.MULTILINE)
+        assert found, "there is no waddlebot_tasks"
+        return round(float(found[1]))
 
     @property
     def lines(self) -> list[str]:

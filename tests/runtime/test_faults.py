@@ -89,7 +89,7 @@ async def test_a_fault_costs_no_more_than_it_must(
 async def test_a_thousand_faults_leave_nothing_behind(module: Live) -> None:
     """No connection, file or task is left over when connections break again and again."""
     await work(module, 0)
-    before = module.descriptors
+    before, tasks = module.descriptors, await module.tasks()
     for number in range(1000):
         (module.postgres if number % 2 else module.redis).reset()
         answer = await module.call("GET", LIST)
@@ -98,3 +98,4 @@ async def test_a_thousand_faults_leave_nothing_behind(module: Live) -> None:
     await module.wait_for("healthy", 20)
 
     assert before + 10 >= module.descriptors
+    assert tasks + 6 >= await module.tasks()

@@ -5,12 +5,14 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from flask_core.testing.faults import FaultProxy
+from flask_core.testing.postgres_server import Replica
 from flask_core.testing.servers import Postgres
 from tests.runtime.live import PROJECT, Live, live, until_ready
 from tests.runtime.test_faults import DEADLINE, FAULTS, LIST, work
@@ -48,8 +50,17 @@ async def test_a_killed_server_is_missed_and_found_again(
     assert 10 > recovered
 
 
+@dataclass
+class Replicated:
+    """A module with a replica, and what stands before that."""
+
+    module: Live
+    proxy: FaultProxy
+    replica: Replica
+
+
 @contextlib.asynccontextmanager
-async def behind_a_replica(folder: Path) -> AsyncIterator[tuple[Live, FaultProxy]]:
+async def behind_a_replica(folder: Path) -> AsyncIterator[Replicated]:
     """The inventory with a replica, which it reaches through a proxy."""
     proxy = FaultProxy("127.0.0.1", 9)
     await proxy.start()
@@ -61,7 +72,7 @@ async def behind_a_replica(folder: Path) -> AsyncIterator[tuple[Live, FaultProxy
             proxy.upstream = replica.address
             await until_ready(found)
             try:
-                yield found, proxy
+                yield Replicated(found, proxy, replica)
             finally:
                 await proxy.stop()
 
@@ -69,18 +80,16 @@ async def behind_a_replica(folder: Path) -> AsyncIterator[tuple[Live, FaultProxy
 @pytest.fixture(scope="module")
 async def replicated(
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[tuple[Live, FaultProxy]]:
+) -> AsyncIterator[Replicated]:
     """The same for all tests of a replica."""
     async with behind_a_replica(tmp_path_factory.mktemp("replica")) as found:
         yield found
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_replica_is_never_needed(
-    replicated: tuple[Live, FaultProxy], fault: str
-) -> None:
+async def test_a_replica_is_never_needed(replicated: Replicated, fault: str) -> None:
     """Reads are answered by the primary, and the health says that something is missing."""
-    module, proxy = replicated
+    module, proxy = replicated.module, replicated.proxy
     FAULTS[fault](proxy)
     answers = [await module.call("GET", LIST) for _ in range(3)]
     if fault in ("refused", "hung"):
@@ -91,6 +100,20 @@ async def test_a_replica_is_never_needed(
 
     assert {200} == {answer.status for answer in answers}
     assert DEADLINE > max(answer.seconds for answer in answers)
+
+
+async def test_a_killed_replica_is_found_again(replicated: Replicated) -> None:
+    """Its reads are the primary's until it is back."""
+    module = replicated.module
+    replicated.replica.kill()
+    answers = [await module.call("GET", LIST) for _ in range(3)]
+    await module.wait_for("degraded", 5)
+    replicated.replica.start_again()
+    recovered = await module.wait_for("healthy", 30)
+    answers += [await module.call("GET", LIST) for _ in range(3)]
+
+    assert {200} == {answer.status for answer in answers}
+    assert 10 > recovered
 
 
 async def test_a_router_that_says_nothing_keeps_nobody_waiting(tmp_path: Path) -> None:
