@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+# Modules that tests run; their own tests are theirs.
+collect_ignore = ["live"]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -62,8 +62,8 @@ EDITS = {
         "handlers/stuff.py",
         ("    return action_response", "    await extra()\n    return action_response"),
         (
-            "    result = await service()",
-            "    # The work.\n    result = await service()",
+            "{% else %}\n    result = await service()",
+            "{% else %}\n    # The work.\n    result = await service()",
         ),
     ),
     "an extra environment variable": (
