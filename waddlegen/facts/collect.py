@@ -144,9 +144,10 @@ class _Collector:
         self.nodes.append(node)
 
     def _note_docs(self, node: Any) -> None:
-        """Remember a docstring, which is no text of the program."""
-        if node.body and isinstance(node.body[0], ast.Expr):
-            self.docs.add(id(node.body[0].value))
+        """Remember texts that stand alone: docstrings, of attributes too."""
+        for each in node.body:
+            if isinstance(each, ast.Expr):
+                self.docs.add(id(each.value))
 
     # -- definitions -------------------------------------------------------------
 
@@ -394,6 +395,7 @@ class _Collector:
         """A branch; one for type checkers holds imports that never happen."""
         test = dotted(node.test)
         typing = test.rpartition(".")[2] == "TYPE_CHECKING"
+        version = _asks_version(node.test)
         if len(self.stack) == 1 and isinstance(node.test, ast.Compare):
             self.found.main_guard |= dotted(node.test.left) == "__name__"
             if dotted(node.test.left) == "__name__":
@@ -402,11 +404,13 @@ class _Collector:
         self.stack[-1].tested.update(value_of(node.test).names)
         self.visit(node.test)
         self.typing += typing
+        self.optional += version
         for child in node.body:
             self.visit(child)
         self.typing -= typing
         for child in node.orelse:
             self.visit(child)
+        self.optional -= version
 
     def _main(self, node: ast.If) -> None:
         """What runs only as a script."""
@@ -638,6 +642,14 @@ class _Collector:
         for part in node.values:
             if not isinstance(part, ast.Constant):
                 self.visit(part)
+
+
+def _asks_version(test: ast.expr) -> bool:
+    """Whether a test asks which Python, or which platform, this is."""
+    left = test.left if isinstance(test, ast.Compare) else None
+    if isinstance(left, ast.Subscript):
+        left = left.value
+    return left is not None and dotted(left) in {"sys.version_info", "sys.platform"}
 
 
 def _call(node: ast.Call) -> Call:

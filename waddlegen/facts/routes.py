@@ -98,6 +98,8 @@ class Route:
         path = self.path.rstrip("/")
         if path in {"", "/api", "/api/v1"} or OPEN.search(path):
             return True
+        if self.function.name == "send_static_file":
+            return True
         return any(_PUBLIC.search(each.name) for each in self.decorators)
 
     @property

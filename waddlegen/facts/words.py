@@ -27,10 +27,13 @@ _ABOUT = frozenset(
     "set configured source mode usage cost costs budget per used needed total remaining "
     "cache info response request data payload event events key_id filter".split()
 )
+# Tokens that are counted, that say where to go on, or that a parser reads.
 _COUNTED = frozenset(
-    "max min num n count total used prompt completion cached input output".split()
+    "max min num n count total used prompt completion cached input output page next previous "
+    "prev continuation cursor sync resume cancel cancellation cache lexer syntax".split()
 )
-_PUBLIC = frozenset({"public"})
+# What a name asks, or says is not there, is no secret.
+_PUBLIC = frozenset("public is has needs requires invalid missing expired".split())
 
 
 def words(name: str) -> list[str]:
@@ -73,7 +76,7 @@ def is_signature(name: str) -> bool:
 
 
 _PLACEHOLDERS = re.compile(
-    r"^$|^(your|my|the|an?)[-_ ]|<[^>]*>|\$\{|\{\{|%\(|^x{3,}$|^\*+$|^\.\.\.|^-+$|"
+    r"^$|^(your|my|the|an?)[-_ ]|<[^>]*>|\$\{|\{\{|%\(|^x{3,}$|^\*+$|\*{3,}|^\.\.\.|^-+$|"
     r"^(todo|tbd|none|null|unset|missing|redacted|placeholder|example|dummy|sample|unknown|"
     r"n/?a|not[-_ ]set|env|masked|hidden)$|replace[-_ ]?(me|this|with)|[-_ ]here$|"
     r"^insert[-_ ]",

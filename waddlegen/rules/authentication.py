@@ -93,8 +93,10 @@ def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
         if not hmac.compare_digest(api_key.encode(), Config.API_KEY.encode()):
     """
     for file, function in module.functions():
+        if function.name in {"__eq__", "__ne__"}:
+            continue
         for compare in function.compares:
-            if _compares_secrets(compare, function):
+            if _compares_secrets(compare, function, file):
                 yield module.problem(
                     file,
                     compare.line,
@@ -111,7 +113,7 @@ def _kind_of_comparison(compare: Compare) -> str:
     return "webhook" if re.search(r"signature|digest|hmac", texts, re.I) else "auth"
 
 
-def _compares_secrets(compare: Compare, function: Function) -> bool:
+def _compares_secrets(compare: Compare, function: Function, file: PythonFile) -> bool:
     """Whether both sides are values, and one of them is a secret or a signature."""
     sides = (compare.left, compare.right)
     if any(
@@ -128,26 +130,52 @@ def _compares_secrets(compare: Compare, function: Function) -> bool:
     if {"confirm", "confirmation", "repeat", "type", "kind"} & joined:
         return False
     if is_signature(left) or is_signature(right):
+        if {words(left)[-1], words(right)[-1]}.isdisjoint(_SIGNATURES):
+            return _has_key(function)
         words_ = " ".join(
             (left, right, *function.names, *(c.name for c in function.calls))
         )
         return bool(
             re.search(r"hmac|hashlib|expected|computed|header|digest", words_, re.I)
         )
-    if is_secret(left) and is_secret(right):
-        return True
-    if not (is_secret(left) or is_secret(right)):
-        return False
-    secret, other = (left, right) if is_secret(left) else (right, left)
-    if words(secret.rpartition(".")[2])[-1] in {"token", "tokens"}:
-        texts = f"{compare.left.text} {compare.right.text}"
-        return bool(
-            re.search(
-                r"header|config|settings|environ|expected|stored|[a-z]_token|request|_TOKEN",
-                texts,
-            )
-        )
+    secrets = [name for name in (left, right) if is_secret(name)]
+    if all(words(name)[-1] in {"token", "tokens"} for name in secrets):
+        return bool(secrets) and _lets_somebody_in(compare, function, file)
     return True
+
+
+_SIGNATURES = frozenset({"signature", "sig", "hmac", "mac"})
+
+
+def _has_key(function: Function) -> bool:
+    """Whether a digest is made with a key, or sent by a caller; a checksum is neither."""
+    if function.headers or any("hmac" in name for name in function.names):
+        return True
+    return any(
+        is_secret(name)
+        for call in function.calls
+        for v in call.args
+        for name in v.names
+    )
+
+
+def _lets_somebody_in(compare: Compare, function: Function, file: PythonFile) -> bool:
+    """Whether a token is a caller's: one that a parser reads, or a lock holds, is not."""
+    texts = f"{compare.left.text} {compare.right.text}"
+    if re.search(r"header|config|settings|environ|request", texts, re.I):
+        return True
+    if function.headers or any(name.startswith("request.") for name in function.names):
+        return True
+    name = function.qualname
+    if CHECKS.search(name) or re.search(r"auth|(^|\.)_?(check|validate)$", name, re.I):
+        return True
+    read = {a.target for a in file.module.assigns if "environ" in _source(a.value)}
+    return bool(read & {compare.left.text, compare.right.text})
+
+
+def _source(value: Value) -> str:
+    """What a value is read from."""
+    return f"{value.text} {' '.join(value.names)}".replace("getenv", "environ")
 
 
 def _meaning(value: Value, function: Function) -> str:
@@ -211,10 +239,21 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
                 continue
             if opening.why in {"unset", "switch"} and not _decides(function):
                 continue
+            if opening.why == "error" and not _about_callers(function):
+                continue
             topic = "webhook" if _webhookish(function) else "auth"
             yield module.problem(
                 file, opening.line, why[opening.why].format(opening.name), topic=topic
             )
+
+
+def _about_callers(function: Function) -> bool:
+    """Whether a function is about who calls; a value can be valid, and a file allowed."""
+    # `is_valid` alone says nothing of what is valid.
+    if is_guard_name(function.name.replace("is_valid", "valid")) or function.headers:
+        return True
+    given = [each.name for each in function.parameters]
+    return any(is_secret(name) or is_signature(name) for name in given)
 
 
 def _decides(function: Function) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from waddlegen.facts.python import Call, Function, Parameter, PythonFile, Value
@@ -407,8 +408,13 @@ def _is_coroutine(
     found = module.code.functions.get(call.last, [])
     # `quote_service.purge()` is a method of QuoteService.
     kind = pascal(call.receiver.rpartition(".")[2].lstrip("_"))
+    if _is_foreign(module, file, call.receiver, kind):
+        return False
     own = [f.functions[n] for f, n in found if f.functions[n].cls == kind]
     if own:
+        classes = [c for f in module.python for c in f.classes if c.name == kind]
+        if len(classes) > 1:
+            return False
         return all(f.is_async and not f.yields and not f.decorators for f in own)
     if len(call.last) > 8 and found and "." not in call.receiver.removeprefix("self."):
         methods = [f.functions[n] for f, n in found]
@@ -416,6 +422,28 @@ def _is_coroutine(
             f.is_async and f.cls and not f.yields and not f.decorators for f in methods
         )
     return False
+
+
+def _is_foreign(
+    module: ModuleSource, file: PythonFile, receiver: str, kind: str
+) -> bool:
+    """Whether a name holds something that no class of this module made, as far as is seen."""
+    if re.search(r"(^|[._])log(ger)?$", receiver):
+        return True
+    made = [a.value for f in file.functions for a in f.assigns if a.target == receiver]
+    calls = [value.text for value in made if value.kind in {"call", "await"}]
+    if not calls:
+        return False
+    ours = {each.name for other in module.python for each in other.classes}
+    for name in calls:
+        origin = module.code.origin(file, name)
+        head = origin.partition(".")[0]
+        local = any(
+            f.path.split("/")[0].removesuffix(".py") == head for f in module.python
+        )
+        if name.rpartition(".")[2] in ours and (local or "." not in origin):
+            return False
+    return True
 
 
 def _class_around(file: PythonFile, function: Function) -> str:

@@ -58,10 +58,7 @@ def _danger(
         "marshal.loads",
     }:
         return "loading a pickle runs code of whoever wrote it; use JSON"
-    if name == "yaml.load" and not re.search(
-        r"Safe|CSafe|Base",
-        " ".join(v.text for v in (*call.args[1:], *call.keywords.values())),
-    ):
+    if name == "yaml.load" and _loads_anything(file, call):
         return "yaml.load makes any object; use yaml.safe_load"
     if _is_true(call, "shell") and not constant:
         return "a shell runs this text; pass a list of words without shell=True"
@@ -122,6 +119,18 @@ def _danger(
     return ""
 
 
+def _loads_anything(file: PythonFile, call: Call) -> bool:
+    """Whether a YAML document may make any object: without a loader, or with a full one."""
+    loader = call.argument(1, "Loader")
+    if loader is None:
+        return True
+    bases = [
+        base for made in file.classes if made.name == loader.text for base in made.bases
+    ]
+    names = [each.rpartition(".")[2] for each in (loader.text, *bases)]
+    return any(re.fullmatch(r"C?(Full|Unsafe)?Loader", name) for name in names)
+
+
 @rule("WB442", severity=Severity.ERROR, topic="xss", checklist="S5")
 def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
     """A page shows what somebody sent as if the program had written it.
@@ -139,7 +148,7 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
             for call in function.calls:
                 if call.last in {"Markup", "render_template_string"} and call.args:
                     if call.args[0].kind not in {"str"} and call.args[0].names:
-                        if not call.args[0].text.isupper():
+                        if not call.args[0].text.isupper() and not _escapes(call):
                             yield module.problem(
                                 file,
                                 call.line,
@@ -184,6 +193,14 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
             for lineno, line in enumerate(text.splitlines(), 1):
                 if re.search(r"\|\s*safe\b", line) or "autoescape false" in line:
                     yield module.problem(inside, lineno, "this value is not escaped")
+
+
+def _escapes(call: Call) -> bool:
+    """Whether what becomes markup was escaped, cleaned or rendered on the way."""
+    return any(
+        re.search(r"escape|clean|saniti|render_template|\.render$", name)
+        for name in call.args[0].names
+    )
 
 
 @rule("WB445", severity=Severity.WARNING, topic="cors", checklist=None)

@@ -289,9 +289,11 @@ def fixed_address(module: ModuleSource) -> Iterator[Problem]:
     """
     for file in module.python:
         for number, function in enumerate(file.functions):
-            defaults = _default_lines(function)
+            defaults = _default_lines(function) + _named_defaults(file)
             for literal in file.literals:
                 if literal.function != number or not _ADDRESS.match(literal.text):
+                    continue
+                if function.name == "<main>":
                     continue
                 if any(first <= literal.line <= last for first, last in defaults):
                     continue
@@ -326,6 +328,25 @@ def _lists_origins(function: Function, line: int) -> bool:
     targets = [a.target for a in function.assigns if a.line <= line <= a.line + 8]
     calls = [c.name for c in function.calls if c.line <= line <= c.end_line]
     return any(re.search(r"origin|cors", name, re.I) for name in (*targets, *calls))
+
+
+def _named_defaults(file: PythonFile) -> list[tuple[int, int]]:
+    """Lines of constants that are what a variable of the environment is when it is not set."""
+    given = {
+        value.text
+        for call in file.calls
+        if call.last in {"getenv", "get"} and re.search(r"environ|getenv", call.name)
+        for value in (*call.args[1:], *call.keywords.values())
+        if value.kind == "name"
+    }
+    for function in file.functions:
+        for assign in function.assigns:
+            names = assign.value.names
+            if assign.value.text == "BoolOp" and any(
+                name.endswith(("getenv", "environ.get")) for name in names
+            ):
+                given |= set(names)
+    return [(a.line, a.line) for a in file.module.assigns if a.target in given]
 
 
 def _default_lines(function: Function) -> list[tuple[int, int]]:

@@ -179,7 +179,9 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
         logger.info("started")
     """
     for file, function, call in module.calls():
-        if call.name == "print" and function.name != "<main>" and not _is_script(file):
+        if call.name != "print" or _writes_elsewhere(call):
+            continue
+        if function.name != "<main>" and not _is_script(file):
             yield module.problem(
                 file, call.line, "this goes past the log; use the logger", call.column
             )
@@ -196,6 +198,12 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
     if not known and not module.uses_create_app and not (setup and core):
         path, line = application(module)
         yield module.problem(path, line, "LOG_LEVEL is never read")
+
+
+def _writes_elsewhere(call: Call) -> bool:
+    """Whether a print goes to a file or a buffer, and not to the terminal."""
+    file = call.keywords.get("file")
+    return file is not None and not file.text.startswith("sys.")
 
 
 def _is_script(file: PythonFile) -> bool:
@@ -284,6 +292,10 @@ def _told(function: Function, call: Call) -> str:
 def _holds_secret(name: str, function: Function, value: Value) -> bool:
     """Whether a name is a secret, or a whole that holds some."""
     last = name.rpartition(".")[2]
+    if last == "pwd" and any(
+        a.target == name and a.value.text.endswith("cwd") for a in function.assigns
+    ):
+        return False
     if is_secret(last) and not last.endswith(("_present", "_set", "Error")):
         exists = value.kind == "other" and value.text in {"Compare", "UnaryOp"}
         if last[:1].isupper() and not last.isupper():

@@ -346,6 +346,7 @@ def _module_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
             continue
         users = [f for f in file.functions[1:] if not f.name.startswith("<main")]
         filled = [f for f in users if _fills(f, name) and _at_request(f)]
+        filled = [f for f in filled if not _at_import(module, file, f)]
         if filled and not re.search(
             r"registry|handlers|commands|routes|RULES", name, re.I
         ):
@@ -370,6 +371,23 @@ def _at_request(function: Function) -> bool:
     )
 
 
+def _at_import(module: ModuleSource, file: PythonFile, function: Function) -> bool:
+    """Whether a function runs only while files are imported: a decorator, or a table's maker."""
+    names = {function.name}
+    if function.parent > 0:
+        names.add(file.functions[function.parent].name)
+    for other in module.python:
+        for each in other.functions:
+            if any(d.last in names for d in each.decorators):
+                return True
+    callers = [f for f in file.functions for c in f.calls if c.name in names]
+    if not callers or any(f.name != "<module>" for f in callers):
+        return False
+    return not any(
+        each.name in names for other in module.python for each in other.imports
+    )
+
+
 def _fills(function: Function, name: str) -> bool:
     """Whether a function puts something into a container."""
     local = (
@@ -389,6 +407,8 @@ def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
         start = next((f for f in methods if f.name == "__init__"), None)
         if start is None or re.search(r"Test|Mock|Fake|Builder|Parser", made.name):
             continue
+        if _is_short_lived(module, made.name):
+            continue
         for assign in start.assigns:
             name = assign.target
             if not name.startswith("self.") or not _is_container(
@@ -405,6 +425,26 @@ def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
                     f"`{name}` grows in `{grows[0].name}` and never shrinks; bound it, or"
                     " keep it in Redis with a time to live",
                 )
+
+
+def _is_short_lived(module: ModuleSource, name: str) -> bool:
+    """Whether objects of a class are made in functions alone, and kept nowhere else."""
+    made = [
+        (file, function, call)
+        for file, function, call in module.calls()
+        if call.last == name
+    ]
+    return bool(made) and all(
+        function.parent >= 0
+        and function.name != "<main>"
+        and re.fullmatch(r"\w+", call.target) is not None
+        and call.target not in function.globals
+        and not any(
+            a.value.kind == "name" and a.value.text == call.target and "." in a.target
+            for a in function.assigns
+        )
+        for _, function, call in made
+    )
 
 
 def _grows(function: Function, name: str) -> bool:
@@ -448,9 +488,11 @@ def gather_that_gives_up(module: ModuleSource) -> Iterator[Problem]:
     Good:
         results = await asyncio.gather(*tasks, return_exceptions=True)
     """
-    for file, _, call in module.calls():
+    for file, function, call in module.calls():
         if call.name in {"asyncio.gather", "gather"} and call.star:
             if "return_exceptions" in call.keywords or call.double_star:
+                continue
+            if _starts_or_runs(function, call):
                 continue
             if not _handles_itself(module, file, call):
                 yield module.problem(
@@ -460,6 +502,20 @@ def gather_that_gives_up(module: ModuleSource) -> Iterator[Problem]:
                     " return_exceptions=True",
                     call.column,
                 )
+
+
+def _starts_or_runs(function: Function, call: Call) -> bool:
+    """Whether one failure should end all: while a module starts, or as long as it runs."""
+    if call.target or any(each.line == call.line for each in function.returns):
+        return False
+    hooks = {each.last for each in function.decorators}
+    if hooks & {"before_serving", "while_serving", "on_startup"}:
+        return True
+    return bool(
+        re.search(
+            r"^_?(main|run|serve|start|startup|on_startup|init)(_|$)", function.name
+        )
+    )
 
 
 def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:

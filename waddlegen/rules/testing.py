@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Function, PythonFile
+from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     benchmarked,
@@ -70,12 +70,12 @@ def test_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
             assert requests.get(URL).status_code == 200
     """
     for file, function in test_functions(module):
-        message = _cannot_fail(file, function)
+        message = _cannot_fail(module, file, function)
         if message:
             yield module.problem(file, function.line, message)
 
 
-def _cannot_fail(file: PythonFile, function: Function) -> str:
+def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> str:
     """Why a test cannot fail; nothing when it can."""
     if any(re.search(r"skip|xfail|fixture", call.name) for call in function.decorators):
         return ""
@@ -96,15 +96,8 @@ def _cannot_fail(file: PythonFile, function: Function) -> str:
     calls = [call for part in inner for call in part.calls]
     if any(_HELPERS.search(call.last) or _HELPERS.search(call.name) for call in calls):
         return ""
-    own = {f.name: f for f in file.functions}
-    for call in calls:
-        helper = own.get(call.last)
-        if (
-            helper is not None
-            and helper is not function
-            and (helper.asserts or helper.raises)
-        ):
-            return ""
+    if any(_asserts_below(module, file, call, function, 2) for call in calls):
+        return ""
     if any(part.raises for part in inner):
         return ""
     if asserts:
@@ -112,6 +105,30 @@ def _cannot_fail(file: PythonFile, function: Function) -> str:
     if any(each.value.kind != "none" for each in function.returns):
         return "this test returns its result, which nobody looks at; assert it"
     return "this test asserts nothing"
+
+
+def _asserts_below(
+    module: ModuleSource, file: PythonFile, call: Call, test: Function, depth: int
+) -> bool:
+    """Whether a call leads to an assertion: in a helper of the tests, or of their library."""
+    for each in file.imports:
+        if each.alias == call.name and re.search(r"assert|testing\b", each.module):
+            return True
+    for other in module.tests:
+        for helper in other.functions:
+            if helper.name != call.last or helper is test or helper.is_test:
+                continue
+            parts = [helper, *_nested(other, helper)]
+            if any(part.asserts or part.raises for part in parts):
+                return True
+            for inner in (c for part in parts for c in part.calls if depth):
+                if inner.last == helper.name:
+                    continue
+                if _HELPERS.search(inner.last):
+                    return True
+                if _asserts_below(module, other, inner, helper, depth - 1):
+                    return True
+    return False
 
 
 def _nested(file: PythonFile, function: Function) -> list[Function]:
