@@ -263,5 +263,6 @@ NOT_HERE = {
     "WB601": "create_app sets up the log",
     "WB833": "Settings refuse to start without a variable, and manifests give a ConfigMap whole",
     "WB901": "create_app has the metrics",
+    "WB951": "takes two modules",
     "WB952": "takes two modules",
 }

@@ -34,6 +34,7 @@ FILES = {
     "WB554": "async def every(tasks: list[Any]) -> Any:\n    {doc}\n    return await asyncio.gather(*tasks)\n",
     "WB555": "async def start() -> None:\n    {doc}\n    asyncio.create_task(asyncio.sleep(1))\n",
     "WB556": "def now() -> datetime:\n    {doc}\n    return datetime.utcnow()\n",
+    "WB603": "def note(item: int) -> None:\n    {doc}\n    logger.info('AUDIT item %s deleted', item)\n",
     "WB609": "def tell() -> None:\n    {doc}\n    print('started')\n",
     "WB611": "def tell(token: str) -> None:\n    {doc}\n    logger.info('using %s', token)\n",
     "WB821": "import httpx\n\nCLIENT = httpx.AsyncClient()\n",
@@ -51,6 +52,7 @@ IMPORTS = {
     "WB554": "import asyncio\nfrom typing import Any",
     "WB555": "import asyncio",
     "WB556": "from datetime import datetime",
+    "WB603": "from utils.logging import logger",
     "WB611": "from utils.logging import logger",
 }
 

@@ -46,6 +46,100 @@ def path_without_version(module: ModuleSource) -> Iterator[Problem]:
             )
 
 
+_ACTION = re.compile(r"/api/v1/action/[^/]+")
+
+
+@rule("WB502", severity=Severity.WARNING, topic="api", legacy=False)
+def action_of_its_own(module: ModuleSource) -> Iterator[Problem]:
+    """An action is called in another way than all others.
+
+    The router calls `POST /api/v1/action/{action_id}` with user_id, context and params; it
+    does not find an action elsewhere, nor does the action find what it looks for.
+
+    Bad:
+        @app.route("/api/v1/actions/add_quote/run", methods=["POST"])
+    Good:
+        @app.route("/api/v1/action/add_quote", methods=["POST"])
+    """
+    for route in _business(module):
+        if not route.writes:
+            continue
+        if _ACTION.fullmatch(route.path):
+            yield from _params_beside(module, route)
+        elif re.search(r"/actions?/[^/]+(/(run|execute|invoke))?$", route.path):
+            if route.path.endswith("/batch") or route.path.startswith("{}"):
+                continue
+            yield module.problem(
+                route.file,
+                route.line,
+                f"`{route.label}` is an action; the router calls"
+                " POST /api/v1/action/{action_id}",
+            )
+
+
+def _params_beside(module: ModuleSource, route: Route) -> Iterator[Problem]:
+    """An action that looks for what it needs beside `params`."""
+    function = route.function
+    for body in function.bodies:
+        if body.source != "json" or not body.name or body.validated == "schema":
+            continue
+        asked = {
+            call.args[0].text
+            for call in function.calls
+            if call.name == f"{body.name}.get" and call.args
+        }
+        if asked and not asked & {"params", "parameters", "context"}:
+            listed = ", ".join(sorted(asked)[:3])
+            yield module.problem(
+                route.file,
+                body.line,
+                f"`{route.label}` reads {listed} beside `params`, where the router puts"
+                " what an action needs",
+            )
+
+
+@rule("WB503", severity=Severity.WARNING, topic="api", legacy=False)
+def action_without_envelope(module: ModuleSource) -> Iterator[Problem]:
+    """The answer of an action has a shape of its own.
+
+    The router reads success, action_id, result and execution_time_ms; without them it takes
+    the action for failed. Use flask_core's action_response.
+
+    Bad:
+        return jsonify({"quote": quote})
+    Good:
+        return action_response("add_quote", {"quote": quote})
+    """
+    for route in _business(module):
+        if not route.writes or not _ACTION.fullmatch(route.path):
+            continue
+        for each in route.function.returns:
+            value = each.value
+            # `return {...}, 200` is a tuple, of which the status is the only constant.
+            with_status = value.kind == "list" and value.text.isdecimal()
+            last = value.text.rpartition(".")[2]
+            own = value.kind == "dict" or with_status or last == "jsonify"
+            if not own or not each.strings or any(s >= 400 for s in value.statuses):
+                continue
+            keys = set(each.strings)
+            if "error" in keys or "*" in value.text.split(","):
+                continue
+            missing = [name for name, known in _ENVELOPE.items() if not keys & known]
+            if missing:
+                yield module.problem(
+                    route.file,
+                    each.line,
+                    f"the answer of `{route.label}` has no {', '.join(missing)}",
+                )
+
+
+_ENVELOPE = {
+    "success": {"success"},
+    "result": {"result", "data"},
+    "execution_time_ms": {"execution_time_ms"},
+}
+
+
 _RAW_ERROR = re.compile(r"(^|,)error(,|$)")
 
 

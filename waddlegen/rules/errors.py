@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, Handler, PythonFile
+from waddlegen.facts.python import Call, Function, Handler, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -160,6 +160,69 @@ def _swallows(handler: Handler) -> str:
         if empty and not used and not handler.body_calls:
             return "every error becomes an empty answer here, and nobody learns of it"
     return ""
+
+
+# What drivers and clients raise when the other side is away.
+_AWAY = re.compile(
+    r"(^|\.)(Redis\w*Error|RedisError|ConnectionError|ConnectionRefusedError|ClientError|"
+    r"ClientConnectionError|ClientConnectorError|ServerTimeoutError|RequestException|"
+    r"ConnectError|ConnectTimeout|ReadTimeout|TimeoutException|RequestError|HTTPError|"
+    r"TransportError|PostgresConnectionError|InterfaceError|OperationalError|"
+    r"CannotConnectNowError|TooManyConnectionsError|TimeoutError|DatabaseUnavailable|"
+    r"CircuitOpenError|CircuitBreakerError|BreakerOpen)$"
+)
+_OWN_FAULTS = frozenset({400, 404, 500})
+
+
+@rule("WB506", severity=Severity.WARNING, topic="exception", checklist="CQ4")
+def dependency_blamed_on_others(module: ModuleSource) -> Iterator[Problem]:
+    """A dependency that is away is answered as if the caller, or the code, had erred.
+
+    A caller does not try again after 400 or 404, and takes an empty list for the truth; 500
+    rings for the wrong people. Answer 503, so that the caller waits and tries again.
+
+    Bad:
+        except redis.RedisError:
+            return error_response("not found", 404)
+    Good:
+        except redis.RedisError:
+            return error_response("service unavailable", 503)
+    """
+    for route in module.routes:
+        if route.is_webhook or route.is_open:
+            continue
+        for each in route.function.returns:
+            handler = each.handler
+            if handler is None or not handler.types:
+                continue
+            if not all(_AWAY.search(name) for name in handler.types):
+                continue
+            wrong = _OWN_FAULTS & set(each.value.statuses)
+            if wrong and not {502, 503, 504} & set(each.value.statuses):
+                caught = handler.types[0].rpartition(".")[2]
+                yield module.problem(
+                    route.file,
+                    each.line,
+                    f"{caught} is answered with {min(wrong)}; a dependency that is away"
+                    " is 503",
+                )
+            elif _is_empty(each.value, each.strings):
+                yield module.problem(
+                    route.file,
+                    each.line,
+                    "a dependency that is away becomes an empty answer; say 503",
+                )
+
+
+def _is_empty(value: Value, texts: tuple[str, ...]) -> bool:
+    """Whether an answer says that there is nothing, and not that it cannot tell."""
+    if value.statuses or any(re.search(r"error|degrad|cache|stale", t) for t in texts):
+        return False
+    names = set(value.names) - {"jsonify", "success_response"}
+    if value.kind == "call":
+        last = value.text.rpartition(".")[2]
+        return last in {"jsonify", "success_response"} and not names
+    return value.kind in {"dict", "list", "none"} and not names
 
 
 _HTTP_VERBS = frozenset("get post put patch delete head options request".split())

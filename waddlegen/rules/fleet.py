@@ -8,6 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from waddlegen.discover import places
+from waddlegen.facts.models import Model, model_of
+from waddlegen.facts.python import Call, Function
+from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -15,6 +18,125 @@ from waddlegen.source import ModuleSource
 _PORT = re.compile(
     r"(?:getenv|environ\.get)\(\s*[\"'](?:MODULE_PORT|GRPC_PORT)[\"']\s*,\s*[\"']?(\d{4,5})"
 )
+
+
+@rule("WB951", severity=Severity.ERROR, topic="fleet")
+def payload_nobody_takes(module: ModuleSource) -> Iterator[Problem]:
+    """What a module sends to another is refused there, every time.
+
+    The other module's model requires a key that is not sent, or forbids one that is: 400, and
+    nobody notices until the feature is missed. Send what the model takes.
+
+    Bad:
+        await session.post(f"{REPUTATION_URL}/api/v1/events", json={"user": user})
+    Good:
+        await session.post(f"{REPUTATION_URL}/api/v1/events", json={"user_id": user})
+    """
+    for file, function, call in module.calls():
+        sent = _sent(function, call)
+        path = _path(call) if sent is not None else ""
+        if sent is None or not path:
+            continue
+        wrong = [
+            (name, _refused(model, sent))
+            for name, model in _receivers(module, path, call.last.upper())
+        ]
+        if wrong and all(why for _, why in wrong):
+            name, why = wrong[0]
+            yield module.problem(
+                file,
+                call.line,
+                f"{name} refuses this: {why} at {call.last.upper()} {path}",
+                call.column,
+            )
+
+
+def _sent(function: Function, call: Call) -> frozenset[str] | None:
+    """The keys of the body that a call sends; None when not all of them can be seen."""
+    body = call.keywords.get("json")
+    if body is None or call.last not in {"post", "put", "patch"}:
+        return None
+    added: set[str] = set()
+    if body.kind == "name":
+        name = body.text
+        made = [a.value for a in function.assigns if a.target == name]
+        if len(made) != 1 or any(c.receiver == name for c in function.calls):
+            return None
+        for each in function.assigns:
+            if each.target.startswith(f"{name}["):
+                added.add(each.target[len(name) + 1 : -1])
+        body = made[0]
+    if body.kind != "dict":
+        return None
+    keys = {key for key in body.text.split(",") if key} | added
+    return None if keys & {"*", "None"} else frozenset(keys)
+
+
+def _path(call: Call) -> str:
+    """The path of the address that is called, when it can be seen."""
+    url = call.argument(0, "url")
+    if url is None or url.kind not in {"str", "fstring", "concat"}:
+        return ""
+    match = re.search(r"(?:^|\}|[\w:.]/?)(/api/[\w/-]+)$", url.text)
+    return match[1] if match else ""
+
+
+def _receivers(
+    module: ModuleSource, path: str, method: str
+) -> Iterator[tuple[str, Model]]:
+    """The models that the fleet's other modules hold such a body against."""
+    last = path.rpartition("/")[2]
+    for other in _others(module.repository):
+        if other.folder == module.folder or not _mentions(other, last):
+            continue
+        for route in other.routes:
+            if route.path.rstrip("/") == path and method in route.methods:
+                for name in _model_names(route):
+                    model = model_of(other.python, name)
+                    if model is not None:
+                        yield other.name, model
+
+
+@lru_cache(maxsize=8)
+def _others(repository: Path) -> tuple[ModuleSource, ...]:
+    """The Python modules of a repository."""
+    return tuple(
+        ModuleSource(place.repository, place.folder)
+        for place in places(repository)
+        if place.language == "python"
+    )
+
+
+def _mentions(module: ModuleSource, word: str) -> bool:
+    """Whether any file of a module's program has a word, before all of it is read."""
+    return any(
+        word in (module.read(inside) or "")
+        for inside in module.files
+        if inside.endswith(".py")
+    )
+
+
+def _model_names(route: Route) -> Iterator[str]:
+    """The names of the models that a view's body becomes."""
+    for call in (*route.decorators, *route.function.calls):
+        named = [v.text for v in call.args if v.kind == "name"]
+        if call.last in {"model_validate", "parse_obj"}:
+            yield call.receiver.rpartition(".")[2]
+        elif call.last in {"validate_json", "validate_request", "read_body"} and named:
+            yield named[0].rpartition(".")[2]
+        elif call.double_star and call.last[:1].isupper():
+            yield call.last
+
+
+def _refused(model: Model, sent: frozenset[str]) -> str:
+    """Why a model refuses a body; nothing when it takes it."""
+    missing = sorted(model.required - sent)
+    if missing:
+        return f"{model.name} requires `{missing[0]}`"
+    unknown = sorted(sent - model.known)
+    if unknown and model.closed:
+        return f"{model.name} forbids `{unknown[0]}`"
+    return ""
 
 
 @rule("WB952", severity=Severity.ERROR, topic="fleet")

@@ -72,6 +72,69 @@ def change_without_audit(module: ModuleSource) -> Iterator[Problem]:
         )
 
 
+_EVENT = re.compile(r"^\W*(AUTHZ?|AUDIT)\b")
+_FIELDS = {
+    "AUTH": ("user", "action", "result"),
+    "AUTHZ": ("community", "user", "action", "result"),
+    "AUDIT": ("community", "user", "action", "result"),
+}
+
+
+@rule("WB603", severity=Severity.ERROR, topic="log", checklist="L1")
+def event_without_fields(module: ModuleSource) -> Iterator[Problem]:
+    """An AUTH, AUTHZ or AUDIT event does not say who did what, where, and how it ended.
+
+    Nobody finds it when it matters: searches go by community, user, action and result. Give
+    all of them; `-` stands for what there is not.
+
+    Bad:
+        logger.info(f"AUDIT quote {quote_id} deleted")
+    Good:
+        log_audit_event(community=community, user=user, action="delete_quote", result="success")
+    """
+    for file, function, call in module.calls():
+        if not is_log_call(call.name, call.last) or not call.args:
+            continue
+        event = _event(function, call)
+        if not event or call.double_star:
+            continue
+        told = call.args[0].text
+        extra = call.keywords.get("extra")
+        if extra is not None and extra.kind != "dict":
+            continue
+        keys = set(extra.text.split(",")) if extra is not None else set()
+        if "*" in keys or "None" in keys:
+            continue
+        missing = [
+            name
+            for name in _FIELDS[event]
+            if not re.search(rf"\b{name}(_id)?\s*[=:]", told)
+            and not keys & {name, f"{name}_id"}
+        ]
+        if missing:
+            yield module.problem(
+                file,
+                call.line,
+                f"this {event} event says no {', '.join(missing)}",
+                call.column,
+            )
+
+
+def _event(function: Function, call: Call) -> str:
+    """The kind of an event that is logged as a text, or named in `extra`."""
+    first = call.args[0]
+    if first.kind in {"str", "fstring", "format", "concat"}:
+        match = _EVENT.match(first.text)
+        if match:
+            return match[1]
+    if "extra" in call.keywords:
+        for each in function.entries:
+            if call.line <= each.line <= call.end_line and "event" in each.target:
+                if each.value.text in _FIELDS:
+                    return each.value.text
+    return ""
+
+
 _ROTATES = re.compile(r"FileHandler$")
 
 
