@@ -32,7 +32,7 @@ LAYERS = [
     "endpoint wording disk yamlnodes facts discover".split(),
     "consistency context templates plan environment source fresh servers".split(),
     "specfile render apply unfinished output measures shift pending follow recall".split()
-    + "tables fixes".split(),
+    + "tables fixes linting".split(),
     "undo base".split(),
     "fleet rules".split(),
     "questionnaire listing runner live".split(),

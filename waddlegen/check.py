@@ -27,6 +27,7 @@ from waddlegen.findings import (
     Severity,
     Verdict,
 )
+from waddlegen.linting import together, wait
 from waddlegen.rules.rule import Rule, load
 from waddlegen.source import ModuleSource, look_around
 from waddlegen.verdicts import judge
@@ -34,6 +35,7 @@ from waddlegen.verdicts import judge
 ENGINE = "WB000"
 # From here on, processes of their own pay for themselves.
 SEVERAL = 6
+_LINTED = ("WB201", "WB202")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +69,51 @@ def _all(
     places: tuple[discover.Place, ...], rules: Sequence[Rule], options: Options
 ) -> tuple[ModuleReport, ...]:
     """Check every module, several at once where that pays."""
+    sources = [_source(place, options) for place in places]
     # Facts are many small objects without cycles; collecting garbage among them is a waste.
     gc.disable()
     try:
-        workers = min(os.cpu_count() or 1, len(places))
-        alone = workers < 2 or len(places) < SEVERAL or options.live
-        if alone or not hasattr(os, "fork"):
-            return tuple(check_module(place, rules, options) for place in places)
-        for repository in {place.repository for place in places}:
-            look_around(repository)
-        # What is known is shared with the processes, as long as nobody touches it.
-        gc.freeze()
-        codes = tuple(rule.code for rule in rules)
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            work = ((place, codes, options) for place in places)
-            return tuple(pool.imap(_one, work, chunksize=2))
+        with together(sources if _lints(rules, options) else ()):
+            workers = min(os.cpu_count() or 1, len(sources))
+            alone = workers < 2 or len(sources) < SEVERAL or options.live
+            if alone or not hasattr(os, "fork"):
+                return tuple(check_source(each, rules, options) for each in sources)
+            return tuple(_shared_out(sources, rules, options, workers))
     finally:
         gc.enable()
 
 
-def _one(work: tuple[discover.Place, tuple[str, ...], Options]) -> ModuleReport:
+def _lints(rules: Sequence[Rule], options: Options) -> bool:
+    """Whether a run asks what ruff says."""
+    return not options.exact and any(rule.code in _LINTED for rule in rules)
+
+
+def _shared_out(
+    sources: list[ModuleSource], rules: Sequence[Rule], options: Options, workers: int
+) -> list[ModuleReport]:
+    """Check modules in processes, each of which has what this one has read so far."""
+    for repository in {source.repository for source in sources}:
+        look_around(repository)
+    wait()
+    count = len(sources)
+    _work.update((i, (source, rules, options)) for i, source in enumerate(sources))
+    sources.clear()
+    # What is known is shared with the processes, as long as nobody touches it.
+    gc.freeze()
+    try:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            return list(pool.imap(_one, range(count)))
+    finally:
+        _work.clear()
+
+
+# What the processes are made for; they are forked, so that they find it here.
+_work: dict[int, tuple[ModuleSource, Sequence[Rule], Options]] = {}
+
+
+def _one(number: int) -> ModuleReport:
     """Check one module in a process of its own."""
-    place, codes, options = work
-    rules = load()
-    return check_module(place, [rules[code] for code in codes], options)
+    return check_source(*_work.pop(number))
 
 
 def chosen(rules: Mapping[str, Rule], options: Options) -> tuple[Rule, ...]:
@@ -131,31 +154,43 @@ def check_module(
     options: Options,
     instead: Mapping[Path, bytes] | None = None,
 ) -> ModuleReport:
-    """Check one module; a rule that fails is a finding, never the end of the run.
+    """Check one module; `instead` holds bytes to be looked at in place of the disk's."""
+    return check_source(_source(place, options, instead), rules, options)
 
-    `instead` holds bytes to be looked at in the place of what is on the disk.
-    """
-    source = ModuleSource(
+
+def _source(
+    place: discover.Place,
+    options: Options,
+    instead: Mapping[Path, bytes] | None = None,
+) -> ModuleSource:
+    """A module as the rules will see it."""
+    return ModuleSource(
         place.repository,
         place.folder,
         place.language,
         options.exact,
         instead=instead or {},
     )
+
+
+def check_source(
+    source: ModuleSource, rules: Sequence[Rule], options: Options
+) -> ModuleReport:
+    """Check one module; a rule that fails is a finding, never the end of the run."""
     found: list[Finding] = []
-    if place.language == "python":
+    if source.language == "python":
         for file in source.every_python:
             if file.problem and not file.is_test:
                 found.append(
                     _unreadable(source, file.path, file.problem, file.problem_line)
                 )
     for rule in rules:
-        if place.language != "python" and rule.code[2] not in "8":
+        if source.language != "python" and rule.code[2] not in "8":
             continue
         if not rule.live:
             found += _run(rule, source)
     seen: list[Outcome] = []
-    if options.live and place.language == "python":
+    if options.live and source.language == "python":
         tried, seen = _tried(rules, source, options)
         found += tried
     found = _unique(found)
@@ -168,7 +203,7 @@ def check_module(
     return ModuleReport(
         source.name,
         source.relative or ".",
-        place.language,
+        source.language,
         tuple(kept),
         verdicts,
         score(kept),

@@ -924,35 +924,19 @@ def dependencies_declared(source: ModuleSource, found: Sequence[Finding]) -> Ans
 @measure("P4")
 def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Manifests for the module."""
-    places = manifest_places(source)
+    places = _manifests(source)
     if any(each.code == "WB841" for each in found) or not places:
         return FAIL, []
     return (PARTIAL if found else PASS), places[:2]
 
 
-@once
-def manifest_places(source: ModuleSource) -> list[Proof]:
-    """Kubernetes files that are about this module: its own, or the repository's."""
-    proofs = [
-        at(source, f, 1, "a manifest")
-        for f in source.files
-        if re.search(
-            r"(k8s|kubernetes|helm|manifests|deploy)/.*\.ya?ml$|deployment\.ya?ml$", f
-        )
-    ]
-    if proofs:
-        return proofs
-    names = source.deploy_names
-    for path, text in source.repository_manifests:
-        stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-")
-        if any(
-            name == stem
-            or re.search(rf"(name|app|image|module):.*\b{re.escape(name)}\b", text)
-            for name in names
-        ):
-            if re.search(r"kind:\s*(Deployment|StatefulSet)", text):
-                return [Proof("a manifest", path, 1)]
-    return []
+def _manifests(source: ModuleSource) -> list[Proof]:
+    """The module's Kubernetes objects, those that make pods first; or its chart."""
+    manifests = source.delivery.manifests
+    objects = sorted(manifests.own, key=lambda each: each.pod is None)
+    proofs = [Proof(each.title, each.path, max(1, each.root.line)) for each in objects]
+    files = (file.path for file in (*manifests.skipped, *manifests.broken))
+    return proofs or [Proof("a manifest", path, 1) for path in files]
 
 
 @measure("P5")
@@ -1011,40 +995,26 @@ def logging_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer
 @measure("M3")
 def alerts_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Alert rules that are about this module."""
-    place = _monitoring(source, re.compile(r"^\s*-?\s*alert:", re.M))
-    if place is None:
+    alerts = [each for each in source.delivery.prometheus_rules if each.alert]
+    if not alerts:
         return FAIL, []
+    first = alerts[0]
+    place = Proof(f"the alert {first.alert}", first.path, max(1, first.node.line))
     return (PARTIAL if found else PASS), [place]
 
 
 @measure("M4")
 def slo_defined(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """An objective, and what it is measured by."""
-    place = _monitoring(
-        source,
-        re.compile(r"objective|error.?budget|kind:\s*SLO|slo_|sloth|burn.?rate", re.I),
-    )
-    if place is None:
+    places = [
+        Proof("an objective", each.path, each.line)
+        for each in source.delivery.objectives
+    ]
+    places += [
+        Proof("a rule on the error budget", each.path, max(1, each.node.line))
+        for each in source.delivery.prometheus_rules
+        if re.search("budget|burn", each.said, re.I)
+    ]
+    if not places:
         return FAIL, []
-    return (PARTIAL if found else PASS), [place]
-
-
-def _monitoring(source: ModuleSource, pattern: re.Pattern[str]) -> Proof | None:
-    """A YAML file of the module, or of the repository and about it, that says something."""
-    for inside in source.files:
-        if inside.endswith((".yaml", ".yml")) and "/tests/" not in f"/{inside}":
-            text = source.read(inside) or ""
-            match = pattern.search(text)
-            if match and ("alert:" in text or "slo" in text.lower()):
-                line = text.count("\n", 0, match.start()) + 1
-                return at(source, inside, line, "in the module")
-    for path, text in source.repository_manifests:
-        match = pattern.search(text)
-        if match and ("alert:" in text or "slo" in text.lower()):
-            if any(
-                re.search(rf"\b{re.escape(name)}\b", text)
-                for name in source.deploy_names
-            ):
-                line = text.count("\n", 0, match.start()) + 1
-                return Proof("in the repository", path, line)
-    return None
+    return (PARTIAL if found else PASS), places[:1]

@@ -592,10 +592,17 @@ class FactsCache:
         return found
 
     def keep(self) -> None:
-        """Write what this run has used, unless nothing is new."""
+        """Write what this run has used, unless nothing is new.
+
+        The first look at a folder only leaves a mark: what is looked at once, as in CI, does
+        not pay for being looked at again.
+        """
         if self.used.keys() == self.known.keys():
             return
         try:
+            if not self.path.exists():
+                cache.keep(self.path, b"")
+                return
             cache.keep(self.path, pickle.dumps(self.used, pickle.HIGHEST_PROTOCOL))
         except (OSError, RecursionError, pickle.PicklingError):
             return

@@ -15,6 +15,11 @@ _SLO_NAME = re.compile(r"(?i)(^|[^a-z])slos?([^a-z]|$)")
 _OBJECTIVE_KINDS = frozenset({"SLO", "PrometheusServiceLevel", "ServiceLevelObjective"})
 
 
+def plain(text: str) -> str:
+    """A text in small letters, with `_` for every `-`."""
+    return text.lower().replace("-", "_")
+
+
 @dataclass(frozen=True)
 class PrometheusRule:
     """One alert or recording rule."""
@@ -40,6 +45,11 @@ class PrometheusRule:
         texts = (each.text or "" for each in self.node.walk())
         return " ".join((self.group, *texts))
 
+    @cached_property
+    def plain(self) -> str:
+        """The same, to look a name up in quickly."""
+        return plain(self.said)
+
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value of the rule."""
         return problem_at(self.path, node, self.node, message, hint)
@@ -59,6 +69,11 @@ class Objective:
     def words(self) -> str:
         """Its text in small letters."""
         return self.text.lower()
+
+    @cached_property
+    def plain(self) -> str:
+        """Its text, to look a name up in quickly."""
+        return plain(self.text)
 
 
 def rules_of(survey: Survey) -> tuple[PrometheusRule, ...]:

@@ -27,7 +27,7 @@ from waddlegen.facts.python import (
     Value,
 )
 
-Visit = Callable[[Any], None]
+Visit = Callable[["_Collector", Any], None]
 
 _SUPPRESSION = re.compile(
     r"#\s*waddlegen:\s*ignore\[([A-Z0-9, *]+)\]"
@@ -92,11 +92,6 @@ class _Collector:
         self.optional = 0
         self.typing = 0
         self.docs: set[int] = set()
-        self.visits: dict[type[ast.AST], Visit] = {
-            getattr(ast, name[1:]): getattr(self, name)
-            for name in dir(self)
-            if name[0] == "_" and hasattr(ast, name[1:])
-        }
 
     def collect(self, tree: ast.Module) -> None:
         """Visit everything, then look closer at the functions that deserve it."""
@@ -124,9 +119,9 @@ class _Collector:
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node by its kind."""
-        known = self.visits.get(type(node))
+        known = _VISITS.get(type(node))
         if known is not None:
-            known(node)
+            known(self, node)
         else:
             for child in children(node):
                 self.visit(child)
@@ -642,6 +637,14 @@ class _Collector:
         for part in node.values:
             if not isinstance(part, ast.Constant):
                 self.visit(part)
+
+
+# Kept beside the class: a collector that holds its own methods would outlive its file.
+_VISITS: dict[type[ast.AST], Visit] = {
+    getattr(ast, name[1:]): method
+    for name, method in vars(_Collector).items()
+    if name[0] == "_" and hasattr(ast, name[1:])
+}
 
 
 def _asks_version(test: ast.expr) -> bool:

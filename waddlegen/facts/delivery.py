@@ -12,7 +12,14 @@ from functools import cached_property
 from waddlegen.facts.alerts import Objective, PrometheusRule, objectives_of, rules_of
 from waddlegen.facts.compose import Service, module_services
 from waddlegen.facts.dockerfile import Dockerfile, pairs, read_dockerfile
-from waddlegen.facts.manifests import Manifests, image_name, kebab, module_manifests
+from waddlegen.facts.kubernetes_fields import Misfit, misfits
+from waddlegen.facts.manifests import (
+    Manifest,
+    Manifests,
+    image_name,
+    kebab,
+    module_manifests,
+)
 from waddlegen.facts.survey import Survey, folder_of, is_inside
 from waddlegen.facts.workflows import Workflow, workflows_of
 
@@ -118,6 +125,15 @@ class Delivery:
         return module_manifests(self.survey, self.folder, self.names, homes)
 
     @cached_property
+    def misfits(self) -> tuple[tuple[Manifest, Misfit], ...]:
+        """What does not fit the fields of the kinds that its objects are of."""
+        return tuple(
+            (each, misfit)
+            for each in self.manifests.own
+            for misfit in misfits(each.root, each.kind, each.api_version)
+        )
+
+    @cached_property
     def compose(self) -> tuple[Service, ...]:
         """Its services in Compose files."""
         return module_services(self.survey, self.folder, self.names)
@@ -125,7 +141,7 @@ class Delivery:
     @cached_property
     def workflows(self) -> tuple[Workflow, ...]:
         """Every workflow of the repository."""
-        return workflows_of(self.survey)
+        return self.survey.once(workflows_of, lambda: workflows_of(self.survey))
 
     @cached_property
     def handles(self) -> frozenset[str]:
@@ -136,31 +152,40 @@ class Delivery:
     @cached_property
     def prometheus_rules(self) -> tuple[PrometheusRule, ...]:
         """The alerts and recording rules that are about the module."""
-        pattern = _any_of(self.handles)
         return tuple(
             rule
             for rule in rules_of(self.survey)
-            if self._is_own(rule.path) or pattern.search(rule.said)
+            if self._is_own(rule.path) or self._is_named_in(rule.said, rule.plain)
         )
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """The objectives that are about the module."""
-        pattern = _any_of(self.handles)
         return tuple(
             each
             for each in objectives_of(self.survey, self.folder)
-            if self._is_own(each.path) or pattern.search(each.text)
+            if self._is_own(each.path) or self._is_named_in(each.text, each.plain)
         )
+
+    def _is_named_in(self, text: str, plain: str) -> bool:
+        """Whether a text names the module; `plain` is the text as `plain` makes it."""
+        likely = any(spelled in plain for spelled in self._spelled)
+        return likely and self._named.search(text) is not None
+
+    @cached_property
+    def _spelled(self) -> tuple[str, ...]:
+        """The module's names as they stand in a plain text."""
+        return tuple(name.replace("-", "_") for name in self.handles)
+
+    @cached_property
+    def _named(self) -> re.Pattern[str]:
+        """Finds a name of the module."""
+        return _any_of(self.handles)
 
     def _is_own(self, path: str) -> bool:
         """Whether a file lies in the module's folder, and in no other module's."""
-        if not is_inside(path, self.folder):
-            return False
-        return not any(
-            len(home) > len(self.folder) and is_inside(path, home)
-            for home in self.survey.homes
-        )
+        inside = is_inside(path, self.folder)
+        return inside and len(self.survey.home_of(path)) <= len(self.folder)
 
     def _source(self, name: str) -> str:
         """The text of a file of the module; "" when there is none."""

@@ -45,6 +45,14 @@ def table() -> Table:
     return Table(data["kinds"], versions, data["types"])
 
 
+@functools.cache
+def _fields(name: str) -> tuple[Fields, tuple[str, ...]]:
+    """The fields of a type with what they hold, and those that must be there."""
+    fields = table().types[name]
+    needed = tuple(field[:-1] for field in fields if field.endswith("!"))
+    return {field.removesuffix("!"): kind for field, kind in fields.items()}, needed
+
+
 def misfits(root: Node, kind: str, api_version: str) -> Iterator[Misfit]:
     """Compare an object with its kind; nothing for kinds that are not in the table."""
     name = table().kinds.get(f"{kind} {api_version}")
@@ -71,8 +79,7 @@ def _of_type(
         return
     if id(node) in above:
         return
-    fields = table().types[name]
-    known = {field.removesuffix("!"): kind for field, kind in fields.items()}
+    known, needed = _fields(name)
     meant: set[str] = set()
     for key, value in node.keys.items():
         inner = f"{path}.{key}" if path else key
@@ -84,11 +91,10 @@ def _of_type(
             hint = f"write `{close}`" if close else "remove it, or see where it belongs"
             message = f"`{path or name}` has no field `{key}`"
             yield Misfit("unknown", node.mark(key), inner, message, hint)
-    for field in fields:
-        bare = field.removesuffix("!")
-        if field.endswith("!") and node[bare].is_null and bare not in meant:
-            message = f"`{path or name}` lacks `{bare}`, which it must have"
-            yield Misfit("missing", node, f"{path}.{bare}", message, f"add `{bare}:`")
+    for field in needed:
+        if node[field].is_null and field not in meant:
+            message = f"`{path or name}` lacks `{field}`, which it must have"
+            yield Misfit("missing", node, f"{path}.{field}", message, f"add `{field}:`")
 
 
 def _of_kind(
@@ -130,6 +136,8 @@ _WANTED = {
 def _scalar(node: Node, kind: str, path: str) -> Iterator[Misfit]:
     """Compare a plain value."""
     value = node.value
+    if kind == "string" and isinstance(value, str) and node.kind == "scalar":
+        return
     boolean = isinstance(value, bool)
     variable = isinstance(value, str) and ("$" in value or "{{" in value)
     fits = {

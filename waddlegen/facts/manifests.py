@@ -29,7 +29,7 @@ _NAMING_LABELS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Container:
     """A container of a pod."""
 
@@ -68,7 +68,7 @@ class Container:
         return self.manifest.problem(node if node.line else self.node, message, hint)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pod:
     """A pod, or the template that a workload makes pods from."""
 
@@ -112,7 +112,7 @@ class Pod:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifest:
     """One object of a file."""
 
@@ -287,19 +287,19 @@ def module_manifests(
     survey: Survey, folder: str, names: frozenset[str], homes: tuple[str, ...]
 ) -> Manifests:
     """The objects that belong to a module: by folder, name, image or label."""
-    patches, generated, prefixed = _kustomized(survey)
+    patches, generated, prefixed = survey.once(_kustomized, lambda: _kustomized(survey))
     objects = {
         path: objects_of(survey, path)
         for path in survey.yaml
         if path not in patches and not is_aside(_below(path, folder))
     }
     visible = tuple(each for some in objects.values() for each in some)
-    others = [h for h in homes if h and h != folder and not is_inside(folder, h)]
+    others = {h for h in homes if h and h != folder and not is_inside(folder, h)}
     alone = not others
     own: list[Manifest] = []
     outside: list[Manifest] = []
     for each in visible:
-        if any(is_inside(each.path, other) for other in others):
+        if survey.home_of(each.path) in others:
             continue
         if is_inside(each.path, folder) or alone:
             own.append(each)
@@ -311,7 +311,7 @@ def module_manifests(
         for path in objects
         if (alone or is_inside(path, folder))
         and (_is_manifest(path) or survey.in_chart(path))
-        and not any(is_inside(path, other) for other in others)
+        and survey.home_of(path) not in others
     }
     paths = near | {each.path for each in own}
     found = _with_faults(survey, paths, own, visible, generated, prefixed)

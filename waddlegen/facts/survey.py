@@ -74,6 +74,17 @@ class Survey:
             sorted({folder_of(p) for p in self.dockerfiles if _name(p) in _BUILDS})
         )
 
+    def home_of(self, path: str) -> str:
+        """The deepest of the homes that a file lies in; "" for none, or for the repository."""
+        folder = folder_of(path)
+        return self.once(("home of", folder), lambda: self._home_of(folder))
+
+    def _home_of(self, folder: str) -> str:
+        """As above, for a folder."""
+        while folder and folder not in self.homes:
+            folder = folder_of(folder)
+        return folder
+
     def in_chart(self, path: str) -> bool:
         """Whether a file is part of a Helm chart."""
         return any(is_inside(path, chart) for chart in self.charts)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import re
-import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 from waddlegen import cache
 from waddlegen.findings import Problem, Severity
+from waddlegen.linting import TIMEOUT, judged, tool
 from waddlegen.measures import needs_docstring
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
-_TIMEOUT = 120
 # Length and space: one finding a file, since one run of black mends them all.
 _LAYOUT = re.compile(r"E[1235]|W[1235]")
-
-
-@functools.cache
-def tool(name: str) -> str:
-    """The path of a tool: beside this Python, else on the path; empty when it is nowhere."""
-    beside = Path(sysconfig.get_path("scripts")) / name
-    if beside.is_file():
-        return str(beside)
-    return shutil.which(name) or ""
 
 
 def _run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str] | None:
@@ -40,26 +27,13 @@ def _run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str] | N
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
             stdin=subprocess.DEVNULL,
             encoding="utf-8",
             errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-
-
-def _line_length(module: ModuleSource) -> int:
-    """The line length that the module, or its repository, has chosen for black."""
-    for text in (
-        module.read("pyproject.toml"),
-        module.read_repository("pyproject.toml"),
-    ):
-        if text:
-            match = re.search(r"\[tool\.black\][^\[]*?line[-_]length\s*=\s*(\d+)", text)
-            if match:
-                return int(match[1])
-    return 88
 
 
 def _note_engine(module: ModuleSource, engine: str) -> None:
@@ -89,29 +63,13 @@ def unformatted_file(module: ModuleSource) -> Iterator[Problem]:
     if module.exact:
         yield from _black(module, files)
         return
-    ruff = tool("ruff")
-    if not ruff:
-        return
-    length = str(_line_length(module))
-    words = [
-        ruff,
-        "format",
-        "--check",
-        "--isolated",
-        "--no-cache",
-        "--line-length",
-        length,
-    ]
-    done = _run([*words, "--", *files], module.folder)
-    if done is None or done.returncode not in (0, 1):
+    said = judged(module, files)
+    if said is None:
         return
     _note_engine(module, "ruff format")
-    pattern = (
-        r"^(?:Would reformat: (.+)|\s*--> (.+?):\d+:\d+|(.+?):\d+:\d+: unformatted.*)$"
-    )
-    for match in re.finditer(pattern, done.stdout, re.M):
-        path = next(group for group in match.groups() if group).strip()
-        yield module.problem(path.replace("\\", "/"), 1, "black would format this file")
+    for path in said.unformatted:
+        inside = path.relative_to(module.folder).as_posix()
+        yield module.problem(inside, 1, "black would format this file")
 
 
 def _black(module: ModuleSource, files: list[str]) -> Iterator[Problem]:
@@ -147,59 +105,22 @@ def lint_finding(module: ModuleSource) -> Iterator[Problem]:
     if module.exact:
         yield from _flake8(module, files)
         return
-    ruff = tool("ruff")
-    if not ruff:
-        return
-    text = (
-        module.read(".flake8")
-        or module.read("setup.cfg")
-        or module.read("tox.ini")
-        or ""
-    )
-    ignored = "E203,W503,E501" if re.search(r"E501", text) else "E203"
-    ignored = ignored.replace(",W503", "")
-    words = [
-        ruff,
-        "check",
-        "--isolated",
-        "--no-cache",
-        "--exit-zero",
-        "--select",
-        "E,F,W",
-        "--ignore",
-        ignored,
-        "--line-length",
-        "88",
-        "--output-format",
-        "json",
-    ]
-    done = _run([*words, "--", *files], module.folder)
-    if done is None:
-        return
-    try:
-        rows = json.loads(done.stdout or "[]")
-    except ValueError:
+    said = judged(module, files)
+    if said is None:
         return
     _note_engine(module, "ruff check")
     layout: dict[str, list[tuple[int, str]]] = {}
-    for row in rows:
-        code = row.get("code") or ""
-        if not re.match(r"[EFW]\d", code):
-            continue
-        path = Path(row["filename"])
-        inside = path.relative_to(module.folder) if path.is_absolute() else path
-        place = row["location"]
-        if _LAYOUT.match(code):
-            listed = layout.setdefault(inside.as_posix(), [])
-            listed.append((place["row"], f"{code} {row['message']}"))
-            continue
-        yield module.problem(
-            inside.as_posix(), place["row"], f"{code} {row['message']}", place["column"]
-        )
-    for path_, listed in layout.items():
+    for each in said.lint:
+        inside = each.path.relative_to(module.folder).as_posix()
+        text = f"{each.code} {each.message}"
+        if _LAYOUT.match(each.code):
+            layout.setdefault(inside, []).append((each.line, text))
+        else:
+            yield module.problem(inside, each.line, text, each.column)
+    for inside, listed in layout.items():
         line, first = min(listed)
         more = f", and {len(listed) - 1} more of layout" if len(listed) > 1 else ""
-        yield module.problem(path_, line, first + more)
+        yield module.problem(inside, line, first + more)
 
 
 def _flake8(module: ModuleSource, files: list[str]) -> Iterator[Problem]:
@@ -291,7 +212,7 @@ def tidy(text: str, path: Path) -> str:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
         )
         if done.returncode == 0 and done.stdout:
             text = done.stdout

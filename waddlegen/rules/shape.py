@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waddlegen.facts.delivery import Delivery
-from waddlegen.facts.kubernetes_fields import Misfit, misfits, resembles, table
+from waddlegen.facts.kubernetes_fields import Misfit, resembles, table
 from waddlegen.facts.manifests import Manifest, is_variable
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
@@ -16,10 +16,7 @@ ERROR = Severity.ERROR
 
 def _misfits(module: Delivery, sort: str) -> Iterator[tuple[Manifest, Misfit]]:
     """What does not fit in the module's objects, of one sort."""
-    for each in module.manifests.own:
-        for misfit in misfits(each.root, each.kind, each.api_version):
-            if misfit.sort == sort:
-                yield each, misfit
+    return ((each, misfit) for each, misfit in module.misfits if misfit.sort == sort)
 
 
 @delivery_rule("WB842", severity=ERROR, topic="k8s", checklist="P4")
@@ -144,11 +141,10 @@ def illegal_value(module: Delivery) -> Iterator[Problem]:
         if f"{each.kind} {each.api_version}" not in table().kinds:
             continue
         for node in each.root.walk():
-            for key, words in _WORDS.items():
+            for key in node.keys.keys() & _WORDS.keys():
                 # The ports of a NetworkPolicy have a rule of their own.
-                if key == "protocol" and each.kind == "NetworkPolicy":
-                    continue
-                yield from _word(each, node[key], key, words)
+                if key != "protocol" or each.kind != "NetworkPolicy":
+                    yield from _word(each, node[key], key, _WORDS[key])
         strategy = (
             each.spec["type"] if each.kind == "Service" else each.spec["strategy"]
         )

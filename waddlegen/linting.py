@@ -1,0 +1,211 @@
+"""What ruff says of a module's format and lint.
+
+One call each for all modules of a run, made while their files are read; a module that ruff
+does not get through with the others has calls of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from waddlegen.source import LARGEST, ModuleSource
+
+TIMEOUT = 120
+# Command lines end somewhere; larger runs judge each module by itself.
+_MOST_FILES = 4000
+_FORMAT = ("format", "--check", "--isolated", "--no-cache", "--line-length")
+_CHECK = (
+    *("check", "--isolated", "--no-cache", "--exit-zero", "--select", "E,F,W"),
+    *("--line-length", "88", "--output-format", "json", "--ignore"),
+)
+_UNFORMATTED = re.compile(
+    r"^(?:Would reformat: (.+)|\s*--> (.+?):\d+:\d+|(.+?):\d+:\d+: unformatted.*)$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """One finding of the linter."""
+
+    path: Path
+    line: int
+    column: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What ruff says of some files."""
+
+    unformatted: tuple[Path, ...]
+    lint: tuple[Lint, ...]
+
+
+@functools.cache
+def tool(name: str) -> str:
+    """The path of a tool: beside this Python, else on the path; empty when it is nowhere."""
+    beside = Path(sysconfig.get_path("scripts")) / name
+    if beside.is_file():
+        return str(beside)
+    return shutil.which(name) or ""
+
+
+@contextlib.contextmanager
+def together(modules: Iterable[ModuleSource]) -> Iterator[None]:
+    """Have ruff look at all of these modules while their facts are collected."""
+    groups: dict[tuple[Path, str, str], list[ModuleSource]] = {}
+    for module in modules:
+        groups.setdefault((module.repository, *_settings(module)), []).append(module)
+    for (folder, length, ignored), some in groups.items():
+        files = [str(path) for module in some for path in _python(module)]
+        if files and len(files) <= _MOST_FILES and tool("ruff"):
+            run = _Run(folder, length, ignored, files)
+            _started.update({module.folder: run for module in some})
+    try:
+        yield
+    finally:
+        for run in _started.values():
+            run.end()
+        _started.clear()
+
+
+def wait() -> None:
+    """Read what was said, before the processes that will ask for it are made."""
+    for run in _started.values():
+        _ = run.judged
+
+
+def judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
+    """What ruff says of the files of a module that were written by hand; None without it."""
+    if judged not in module.memory:
+        module.memory[judged] = _judged(module, written)
+    found = module.memory[judged]
+    return found if isinstance(found, Judged) else None
+
+
+def _judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
+    """As above, asked for once."""
+    if not tool("ruff"):
+        return None
+    # What is on the disk may change between two looks at a module.
+    run = _started.pop(module.folder, None)
+    found = run.judged if run else None
+    if found is None:
+        try:
+            alone = _Run(module.folder, *_settings(module), written)
+        except OSError:  # more files than a command line takes
+            return None
+        found = alone.judged
+        alone.end()
+    if found is None:
+        return None
+    known = {module.folder / inside for inside in written}
+    return Judged(
+        tuple(path for path in found.unformatted if path in known),
+        tuple(each for each in found.lint if each.path in known),
+    )
+
+
+def _settings(module: ModuleSource) -> tuple[str, str]:
+    """The line length chosen for black, and what flake8 is told to ignore."""
+    length = "88"
+    for text in (
+        module.read_repository("pyproject.toml"),
+        module.read("pyproject.toml"),
+    ):
+        pattern = r"\[tool\.black\][^\[]*?line[-_]length\s*=\s*(\d+)"
+        match = re.search(pattern, text or "")
+        length = match[1] if match else length
+    texts = (module.read(name) for name in (".flake8", "setup.cfg", "tox.ini"))
+    text = next((each for each in texts if each), "")
+    return length, "E203,E501" if "E501" in text else "E203"
+
+
+def _python(module: ModuleSource) -> Iterator[Path]:
+    """The Python files of a module that are worth reading."""
+    for inside in module.files:
+        if inside.endswith(".py"):
+            path = module.folder / inside
+            with contextlib.suppress(OSError):
+                if path.is_file() and path.stat().st_size <= LARGEST:
+                    yield path
+
+
+class _Run:
+    """Both calls for some files, at the same time."""
+
+    def __init__(
+        self, folder: Path, length: str, ignored: str, files: Sequence[str]
+    ) -> None:
+        """Start them."""
+        self.folder = folder
+        self.calls: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        for words in ((*_FORMAT, length), (*_CHECK, ignored)):
+            said = tempfile.TemporaryFile()
+            process = subprocess.Popen(
+                [tool("ruff"), *words, "--", *files],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.DEVNULL,
+            )
+            self.calls.append((process, said))
+
+    @cached_property
+    def judged(self) -> Judged | None:
+        """What was said; None when ruff did not get through."""
+        texts = []
+        for process, said in self.calls:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(TIMEOUT)
+            # 1 is for what is found, 2 for a file that cannot be read, beside the others.
+            if process.returncode not in (0, 1, 2):
+                return None
+            said.seek(0)
+            texts.append(said.read().decode("utf-8", "replace"))
+        try:
+            rows = json.loads(texts[1] or "[]")
+        except ValueError:
+            return None
+        unformatted = [
+            Path(os.path.join(self.folder, next(name for name in match if name)))
+            for match in _UNFORMATTED.findall(texts[0])
+        ]
+        lint = [
+            Lint(
+                Path(os.path.join(self.folder, row["filename"])),
+                row["location"]["row"],
+                row["location"]["column"],
+                row["code"],
+                row["message"],
+            )
+            for row in rows
+            if re.match(r"[EFW]\d", row.get("code") or "")
+        ]
+        return Judged(tuple(unformatted), tuple(lint))
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        for process, said in self.calls:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            said.close()
+
+
+_started: dict[Path, _Run] = {}
