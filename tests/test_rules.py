@@ -49,11 +49,7 @@ def _cases(kind: str) -> Iterator[Any]:
 
 def found_places(code: str, case: dict[str, Any], root: Path) -> set[str]:
     """Where the rule finds something in a case."""
-    files = {
-        name[1:] if name.startswith("/") else f"demo/{name}": text
-        for name, text in case.items()
-        if name != "at"
-    }
+    files = {_place(name): text for name, text in case.items() if name != "at"}
     build_tree(root, {".git/HEAD": "", **files})
     place = Place(root / "demo", root)
     (root / "demo").mkdir(exist_ok=True)
@@ -65,14 +61,19 @@ def found_places(code: str, case: dict[str, Any], root: Path) -> set[str]:
 
 def wanted_places(case: dict[str, Any]) -> set[str]:
     """Where the case says that something is wrong."""
-    wanted = {f"demo/{place}" for place in case.get("at", ())}
+    wanted = {_place(place) for place in case.get("at", ())}
     for name, text in case.items():
         if name == "at":
             continue
         for number, line in enumerate(text.splitlines(), 1):
             if line.endswith(MARK):
-                wanted.add(f"demo/{name}:{number}")
+                wanted.add(f"{_place(name)}:{number}")
     return wanted
+
+
+def _place(name: str) -> str:
+    """Where a file of a case lies."""
+    return name[1:] if name.startswith("/") else f"demo/{name}"
 
 
 @pytest.mark.parametrize(("code", "case"), every_case("bad"))

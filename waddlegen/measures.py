@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from waddlegen.facts.python import Function, PythonFile
+from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Finding, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
@@ -540,25 +540,62 @@ def serves_html(source: ModuleSource) -> Proof | None:
 # Logging
 
 
+_FORMAT = "a format with the AAA fields"
+
+
 @once
 def sets_up_aaa(source: ModuleSource) -> Proof | None:
     """Where AAA logging is set up."""
     for file, _, call in source.calls():
-        if re.search(r"setup_aaa_logging|AAALogger|configure_aaa", call.last):
+        if _makes_aaa(source, file, call):
             return at(source, file, call.line, call.last)
     for file, function in source.functions():
         for each in (*function.assigns,):
             text = each.value.text
             if "community=%(community)" in text or "action=%(action)" in text:
-                return at(source, file, each.line, "a format with the AAA fields")
+                return at(source, file, each.line, _FORMAT)
         for call in function.calls:
             if call.last == "Formatter" and any(
                 "%(action)" in v.text for v in call.args
             ):
-                return at(source, file, call.line, "a format with the AAA fields")
+                return at(source, file, call.line, _FORMAT)
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, "create_app sets it up")
     return None
+
+
+def _makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
+    if re.search(r"aaa_?log|aaalogger|configure_aaa", call.last, re.I):
+        return True
+    return bool(call.target) and _aaa_class(source, file, call.name)
+
+
+def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
+    """Whether a name is a class with methods for the events, or a function that makes one."""
+    last = source.code.origin(file, name).rpartition(".")[2]
+    return last in _aaa_makers(source)
+
+
+@once
+def _aaa_makers(source: ModuleSource) -> set[str]:
+    """The classes with methods for the events, and the functions that return one."""
+    files = (*source.python, *source.core[1])
+    methods: dict[str, set[str]] = {}
+    for file in files:
+        for function in file.functions:
+            if function.cls:
+                methods.setdefault(function.cls, set()).add(function.name)
+    classes = {name for name, known in methods.items() if {"audit", "auth"} <= known}
+    makers = {
+        function.name
+        for file in files
+        for function in file.functions
+        for each in function.returns
+        if each.value.text.rpartition(".")[2] in classes
+        or function.returns_annotation in classes
+    }
+    return classes | {name for name in makers if not name.startswith("<")}
 
 
 _EVENT = re.compile(
@@ -600,7 +637,7 @@ def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """AAA logging is set up, and what changes something is audited."""
     setup = sets_up_aaa(source)
     writes = [
-        r for r in source.routes if r.writes and not r.is_exchange and not r.is_open
+        r for r in source.routes if r.changes and not r.is_exchange and not r.is_open
     ]
     good = [proof for r in writes if (proof := audits(source, r))]
     proofs = ([setup] if setup else []) + good[:3]
@@ -665,7 +702,7 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
     good = every = 0
     proofs: list[Proof] = [root] if root else []
     for file in source.python:
-        aaa = _aaa_names(file)
+        aaa = _aaa_names(source, file)
         for function in file.functions:
             for call in function.calls:
                 if not is_log_call(call.name, call.last):
@@ -714,13 +751,19 @@ def structured_root(source: ModuleSource) -> Proof | None:
     return None
 
 
-def _aaa_names(file: PythonFile) -> set[str]:
-    """The names that hold a logger of setup_aaa_logging."""
-    return {
-        call.target
-        for call in file.calls
-        if call.last in {"setup_aaa_logging", "AAALogger"} and call.target
-    }
+def _aaa_names(source: ModuleSource, file: PythonFile) -> set[str]:
+    """The names that hold a logger of AAA events, those of other files too."""
+    names = _own_aaa_names(source, file)
+    for each in file.imports:
+        for other in source.code.by_stem.get(each.module.rpartition(".")[2], ()):
+            if each.name in _own_aaa_names(source, other):
+                names.add(each.alias)
+    return names
+
+
+def _own_aaa_names(source: ModuleSource, file: PythonFile) -> set[str]:
+    """The names that a file gives such a logger to."""
+    return {c.target for c in file.calls if c.target and _makes_aaa(source, file, c)}
 
 
 def _plain_names(file: PythonFile) -> set[str]:
@@ -751,7 +794,7 @@ def rotation(source: ModuleSource) -> Proof | None:
             if "RotatingFileHandler" in entry.value.text:
                 return at(source, file, entry.line, entry.value.text)
     setup = sets_up_aaa(source)
-    if setup and (source.uses_create_app or "setup_aaa_logging" in setup.text):
+    if setup and (source.uses_create_app or setup.text != _FORMAT):
         rotates = any(
             "RotatingFileHandler" in name
             for file in source.core[1]
@@ -804,7 +847,7 @@ def api_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if source.documents:
         proofs.append(Proof("documents", source.documents[0][0], 1))
     if len(good) >= len(every):
-        return PASS, proofs
+        return (PARTIAL if found else PASS), proofs
     return (PARTIAL if good else FAIL), proofs
 
 
@@ -817,7 +860,7 @@ def documented(source: ModuleSource, route: Route) -> bool:
     pattern = pattern.replace(
         "\\\x00", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
     )
-    compiled = re.compile(pattern + r"(?![\w/-])")
+    compiled = re.compile(pattern + r"/?(?![\w/-])")
     return any(compiled.search(text) for _, text in source.documents)
 
 
@@ -854,6 +897,9 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         said = "\n".join(text for _, text in source.documents)
         if re.search(r"```[^`]*\b[A-Z][A-Z0-9_]{3,}=[^`]*```", said, re.S):
             return PARTIAL, [Proof("an example stands in the documents")]
+        for service in source.delivery.compose:
+            if service.settings:
+                return PARTIAL, [Proof("a Compose file is one", service.path, 1)]
         return FAIL, []
     path, text = example
     known = env_names(text)
@@ -890,11 +936,26 @@ def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
         if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
     for file, _, call in source.calls():
-        if re.search(calls, call.last):
+        if re.search(calls, call.last) and _really_serves(source, name, call.last):
             return at(source, file, call.line, call.last)
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, f"create_app serves /{name}")
     return None
+
+
+def _really_serves(source: ModuleSource, name: str, function: str) -> bool:
+    """Whether a function of flask_core serves a path, as far as it can be looked into."""
+    for file in source.core[1]:
+        for number, each in enumerate(file.functions):
+            if each.name == function:
+                paths = [
+                    call.args[0].text
+                    for inner in file.within(number)
+                    for call in (*inner.decorators, *inner.calls)
+                    if call.args and call.args[0].text.startswith("/")
+                ]
+                return not paths or any(p.strip("/").endswith(name) for p in paths)
+    return True
 
 
 @measure("P2")

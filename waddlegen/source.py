@@ -416,54 +416,6 @@ class ModuleSource:
         return ()
 
     @cached_property
-    def deploy_names(self) -> tuple[str, ...]:
-        """The names under which manifests and dashboards may know the module."""
-        stem = self.name.replace("_", "-")
-        short = re.sub(r"-(module|module-flask)$", "", stem)
-        shorter = re.sub(r"-(core|interaction|action|module|service)$", "", short)
-        kinds = [
-            f"{kind}-{shorter}" for kind in ("core", "action", "trigger", "interactive")
-        ]
-        names = [stem, short, self.name, *kinds]
-        if shorter not in {"core", "module", "app", "service", "src", "api", "bot"}:
-            names.append(shorter)
-        return tuple(dict.fromkeys(name for name in names if len(name) > 2))
-
-    @cached_property
-    def repository_manifests(self) -> tuple[tuple[str, str], ...]:
-        """Path and text of the repository's YAML for Kubernetes and monitoring."""
-        if self.repository == self.folder:
-            return ()
-        found: list[tuple[str, str]] = []
-        for name in (
-            "k8s",
-            "kubernetes",
-            "deploy",
-            "helm",
-            "manifests",
-            "monitoring",
-            "prometheus",
-            "infra",
-            "infrastructure",
-            "alerts",
-            "slo",
-            "config",
-        ):
-            folder = self.repository / name
-            if not folder.is_dir():
-                continue
-            for base, folders, names in os.walk(folder):
-                folders[:] = sorted(f for f in folders if f not in SKIPPED)
-                for each in sorted(names):
-                    if each.endswith((".yaml", ".yml")) and len(found) < 500:
-                        path = Path(base) / each
-                        shown = path.relative_to(self.repository).as_posix()
-                        text = self._read(path, shown)
-                        if text is not None:
-                            found.append((shown, text))
-        return tuple(found)
-
-    @cached_property
     def core(self) -> tuple[str, tuple[PythonFile, ...]]:
         """The flask_core that the module uses: where it is, and its facts."""
         for base in (self.repository, *list(self.folder.parents)[:6]):

@@ -124,7 +124,9 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
             continue
         text = survey.text(path)
         heading = re.search(
-            r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$", text
+            r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$"
+            r"|^.*\bobjectives?\b.*\b\d{2}(\.\d+)?\s?%.*$",
+            text,
         )
         if about or heading:
             start = 0 if about or not heading else heading.start()

@@ -110,7 +110,7 @@ class _Collector:
     def _look_closer(self, function: Function, node: ast.AST) -> None:
         """Run the analyses that need a whole function at once."""
         calls = {call.last for call in function.calls}
-        if not calls.isdisjoint(sql.SINKS):
+        if any(sql.may_be_given(call) for call in function.calls):
             function.sql = sql.statements(node, function)
         if bodies.READS & function.names or bodies.METHODS & calls:
             function.bodies = bodies.reads(node)
@@ -755,6 +755,10 @@ def _handler(node: ast.ExceptHandler) -> Handler:
         elif isinstance(item, ast.Return) and made.returns is None:
             made.returns = value_of(item.value)
             made.result_line = item.lineno
+            made.declines = any(
+                isinstance(each, ast.Constant) and each.value in (False, None)
+                for each in (ast.walk(item.value) if item.value else ())
+            )
             if item.value is None:
                 made.returns = Value("none", "")
         elif isinstance(item, ast.Call):

@@ -22,6 +22,7 @@ _COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_comp
 _VERIFIES = re.compile(
     r"verif|compare_digest|signature|check_.*(key|token|sig)|valid.*sig", re.IGNORECASE
 )
+_REFUSES = re.compile(r"refus|deny|denied|reject|forbid|unauthori[sz]ed|fail", re.I)
 _SWITCH = re.compile(
     r"(^|_)(debug|debug_mode|dev|dev_mode|development|testing|test_mode|insecure|local_mode|"
     r"(skip|disable|no|bypass)_(auth\w*|verif\w*|signature\w*|check\w*|validation)|"
@@ -53,9 +54,11 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
             re.IGNORECASE,
         )
     )
-    for item in _statements(body):
+    statements = _statements(body)
+    for item in statements:
         if isinstance(item, ast.If):
             found += _branch(item, received, wraps, strict)
+            found += _without_header(item, received, statements)
         elif isinstance(item, ast.Try) and strict:
             found += _failure(item, wraps)
     return found
@@ -126,6 +129,47 @@ def _branch(
     if name and not item.orelse and _verifies(item):
         return [FailOpen(item.lineno, name, "skipped")]
     return []
+
+
+def _without_header(
+    item: ast.If, received: set[str], statements: list[ast.stmt]
+) -> list[FailOpen]:
+    """`if signature and not verify(signature): refuse`, where none at all is let in."""
+    test = item.test
+    if not isinstance(test, ast.BoolOp) or not isinstance(test.op, ast.And):
+        return []
+    names = [dotted(each) for each in test.values if isinstance(each, ast.Name)]
+    names = [n for n in names if n in received and _SENT.search(n)]
+    checked = any(
+        isinstance(each, ast.UnaryOp) and _mentions(each, names) for each in test.values
+    )
+    if not names or not checked or item.orelse or not _verifies(item):
+        return []
+    # Asked for somewhere else: `if not signature`, `if signature is None`.
+    for other in statements:
+        if isinstance(other, ast.If) and other is not item and _asks(other.test, names):
+            return []
+    return [FailOpen(item.lineno, names[0], "absent")]
+
+
+_SENT = re.compile(r"sig|header|hmac|digest|token|key|auth", re.IGNORECASE)
+
+
+def _asks(test: ast.expr, names: list[str]) -> bool:
+    """Whether a test asks if a name is there."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return dotted(operand) in names
+        case ast.Compare(left=left, ops=[ast.Is() | ast.Eq()]):
+            return dotted(left) in names
+        case ast.BoolOp(values=values):
+            return any(_asks(each, names) for each in values)
+    return False
+
+
+def _mentions(node: ast.AST, names: list[str]) -> bool:
+    """Whether an expression uses one of the names."""
+    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
 
 
 def _unset(test: ast.expr, received: set[str]) -> str:
@@ -241,6 +285,10 @@ def _verifies(item: ast.If) -> bool:
             refuses = True
         elif isinstance(each, ast.Constant):
             refuses |= each.value in (401, 403)
+        elif isinstance(each, ast.Return):
+            inner = each.value
+            call = isinstance(inner, ast.Call) and dotted(inner.func)
+            refuses |= bool(call and _REFUSES.search(call))
         elif isinstance(each, ast.Compare):
             if isinstance(each.ops[0], ast.NotEq):
                 verifies = True

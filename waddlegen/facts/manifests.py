@@ -75,6 +75,7 @@ class Pod:
     manifest: Manifest
     spec: Node
     labels: Node
+    notes: Node = ABSENT
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
@@ -163,7 +164,8 @@ class Manifest:
         template = self.root.at(*path)
         if not template["spec"].is_mapping:
             return None
-        return Pod(self, template["spec"], template.at("metadata", "labels"))
+        meta = template["metadata"]
+        return Pod(self, template["spec"], meta["labels"], meta["annotations"])
 
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value, or at the object when there is no value."""

@@ -79,6 +79,8 @@ class Handler:
     last_line: int = 0
     body_calls: tuple[str, ...] = ()
     result_line: int = 0
+    # Whether what it returns holds a False or a None.
+    declines: bool = False
 
     @property
     def broad(self) -> bool:

@@ -56,6 +56,9 @@ WEBHOOK = re.compile(
     r"slack/(events|commands|actions|interactions|shortcuts|interactive)",
     re.IGNORECASE,
 )
+_ASKS = re.compile(
+    r"(^|[/_-])(search|lookup|query|find|validate|check|preview|estimate|exists|resolve)$"
+)
 _PUBLIC = re.compile(
     r"(^|\.)(public|allow_anonymous|anonymous|no_auth|exempt\w*|open_route)$"
 )
@@ -121,6 +124,13 @@ class Route:
     def writes(self) -> bool:
         """Whether it changes something."""
         return not WRITES.isdisjoint(self.methods)
+
+    @property
+    def changes(self) -> bool:
+        """Whether that is for others to see: a POST may only carry a long question."""
+        return self.writes and not (
+            self.methods == ("POST",) and _ASKS.search(self.path.rstrip("/"))
+        )
 
     @property
     def label(self) -> str:
@@ -621,7 +631,9 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
             if other is file and index == route.number:
                 continue
             checks = code.checks_caller(other, index, 1)
-            if checks and (AUTH.search(call.last) or CHECKS.search(call.last)):
+            heeded = call.target and call.target in function.tested
+            named = AUTH.search(call.last) or CHECKS.search(call.last)
+            if checks and (heeded or named):
                 return Evidence(file.path, call.line, call.name)
             if refuses and code.looks_at_caller(other.functions[index]):
                 return Evidence(file.path, call.line, call.name)

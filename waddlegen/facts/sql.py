@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from waddlegen.facts.expressions import children, dotted, template
-from waddlegen.facts.python import Function, Sql, SqlPart
+from waddlegen.facts.python import Call, Function, Sql, SqlPart
 
 SINKS = frozenset(
     "execute executemany executesql executescript fetch fetchrow fetchval fetchall "
@@ -35,6 +35,33 @@ _REQUEST = re.compile(
 _DEPTH = 12
 
 
+# What says beyond doubt that a text is SQL, whichever function takes it.
+_SPELLED = re.compile(
+    r"^\s*\(?(SELECT\s[\s\S]*?\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|"
+    r"DELETE\s+FROM\s)|^\{\}\s+(ORDER BY|WHERE|GROUP BY|LIMIT|AND)\s",
+)
+_NO_SINK = re.compile(
+    r"^(append|extend|format|join|debug|info|warning|error|critical|exception|log|print|"
+    r"startswith|compile|search|match|fullmatch|sub|strip|replace|split|text|dedent|len)$|"
+    r"Error$|Exception$"
+)
+
+
+def may_be_given(call: Call) -> bool:
+    """Whether a call is given SQL, as far as that can be seen without its function."""
+    if call.last in SINKS:
+        return True
+    return any(
+        value.kind in _WRITTEN and _SPELLED.match(value.text) for value in call.args[:1]
+    ) or any(
+        value.kind == "name" and value.text in _SQL_NAMES for value in call.args[:1]
+    )
+
+
+_WRITTEN = frozenset({"str", "fstring", "concat", "format"})
+_SQL_NAMES = frozenset("sql query stmt statement paged".split())
+
+
 def statements(node: ast.AST, function: Function) -> list[Sql]:
     """Every SQL text the function hands to a database."""
     scope = _Scope(node, function)
@@ -44,7 +71,8 @@ def statements(node: ast.AST, function: Function) -> list[Sql]:
         if text is None:
             continue
         whole = scope.text_of(text)
-        if not _STATEMENT.match(whole):
+        known = dotted(call.func).rpartition(".")[2] in SINKS
+        if not (_STATEMENT if known else _SPELLED).match(whole):
             continue
         parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
         line = scope.line_of(text) if parts else call.lineno
@@ -151,7 +179,7 @@ class _Scope:
                 self.checked.add(dotted(call.args[-1]))
         elif last.startswith(("validate", "check_", "ensure", "_validate", "sanitize")):
             self.checked |= {dotted(arg) for arg in call.args}
-        if last in SINKS and (call.args or call.keywords):
+        if (call.args or call.keywords) and not _NO_SINK.search(last):
             self.sinks.append(call)
 
     def _compared(self, item: ast.Compare) -> None:

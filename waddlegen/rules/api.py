@@ -376,6 +376,13 @@ def no_metrics(module: ModuleSource) -> Iterator[Problem]:
     if metrics_route(module) is None:
         path, line = application(module)
         yield module.problem(path, line, "there is no GET /metrics")
+        for pod in module.delivery.manifests.pods:
+            place = pod.notes["prometheus.io/scrape"]
+            if place.shown == "true":
+                message = (
+                    "Prometheus is told to scrape this, and there is no GET /metrics"
+                )
+                yield pod.manifest.problem(place, message)
         return
     for route in module.routes:
         if not re.search(r"(^|/)metrics/?$", route.path) or "GET" not in route.methods:
@@ -400,3 +407,38 @@ def no_metrics(module: ModuleSource) -> Iterator[Problem]:
                 route.line,
                 "/metrics answers JSON, which Prometheus cannot read",
             )
+
+
+_ENDLESS = re.compile(
+    r"(^|[._])(user|delivery|request|message|correlation|session|event|trace|order|"
+    r"transaction|member|viewer|channel|stream|job|task|item)_?(id|uuid)$|uuid$|"
+    r"(^|[._])(e_?mail|user_?name|ip(_?addr(ess)?)?|token|query)$|request\.(path|url|full_path)$",
+    re.IGNORECASE,
+)
+
+
+@rule("WB904", severity=Severity.WARNING, topic="metrics", checklist="M1")
+def endless_label(module: ModuleSource) -> Iterator[Problem]:
+    """A label of a metric takes a new value for every user, message or request.
+
+    Each value is a time series of its own, which Prometheus keeps in memory for hours. Label
+    by what there are a few of: route, method, status, kind of event.
+
+    Bad:
+        REQUESTS.labels(endpoint, user_id).inc()
+    Good:
+        REQUESTS.labels(endpoint, status).inc()
+    """
+    if not module.imports("prometheus_client"):
+        return
+    for file, _, call in module.calls():
+        if call.last == "labels":
+            for value in (*call.args, *call.keywords.values()):
+                if value.kind == "name" and _ENDLESS.search(value.text):
+                    yield module.problem(
+                        file,
+                        call.line,
+                        f"`{value.text}` makes a time series for each of its values",
+                        call.column,
+                    )
+                    break

@@ -229,11 +229,12 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
         "unset": "when `{}` is not set, this check lets everybody in",
         "switch": "`{}` switches this check off",
         "skipped": "when `{}` is not set, nothing is verified",
+        "absent": "a caller that sends no `{}` is not checked at all",
         "error": "when the check fails with {}, the caller is let in",
     }
     for file, function in module.functions():
         for opening in function.fails_open:
-            if opening.why == "skipped" and not _is_request_path(
+            if opening.why in {"skipped", "absent"} and not _is_request_path(
                 module, file, function
             ):
                 continue

@@ -65,11 +65,40 @@ def _is_dangerous(
         if call.double_star or call.star:
             return True
         value = call.argument(position, part.name)
-        if value is not None and not _is_constant(value):
+        if value is not None and not _is_ours(module, caller, value, 3):
             return True
     if not found and function.name.startswith("_") and part.origin == "parameter":
         return False
     return not found
+
+
+def _is_ours(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
+    """Whether a caller passes what the program wrote itself, here or further up."""
+    if _is_constant(value):
+        return True
+    if not depth or value.kind not in {"name", "concat", "fstring"}:
+        return False
+    names = [p.name for p in caller.parameters if p.name not in {"self", "cls"}]
+    for name in value.names:
+        given = [a.value for a in caller.assigns if a.target == name]
+        if given:
+            if not all(_is_ours(module, caller, each, depth - 1) for each in given):
+                return False
+        elif name in names:
+            calls = module.calls_by_name.get(caller.name, ())
+            above = [
+                (other, call.argument(names.index(name), name))
+                for other, call in calls
+                if other is not caller
+            ]
+            if not above or not all(
+                each is None or _is_ours(module, other, each, depth - 1)
+                for other, each in above
+            ):
+                return False
+        elif not name.rpartition(".")[2].lstrip("_").isupper():
+            return False
+    return True
 
 
 def _is_constant(value: Value) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
+from waddlegen.facts.delivery import image_variables
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.texts import normal
 from waddlegen.findings import Problem, Severity
@@ -439,11 +442,6 @@ def is_server_call(call: Call) -> bool:
     return call.last in _SERVERS
 
 
-_PROVIDED = re.compile(
-    r"^\s*-?\s*(?:name:\s*)?[\"']?([A-Z][A-Z0-9_]{2,})[\"']?\s*(?:$|[:=])", re.MULTILINE
-)
-
-
 @rule("WB833", severity=Severity.ERROR, topic="env", checklist="P5")
 def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
     """The manifests do not give a variable that the code cannot do without.
@@ -457,23 +455,15 @@ def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
         - name: DATABASE_URL
           valueFrom: {secretKeyRef: {name: db, key: url}}
     """
-    if module.uses_create_app:
+    given = _given(module)
+    if given is None:
         return
-    texts = _own_manifests(module)
-    if not texts or any(_takes_unknown(text, texts) for text in texts):
-        return
-    provided = {name for text in texts for name in _PROVIDED.findall(text)}
     seen: set[str] = set()
     for read in module.env:
         needed = read.default is None or re.search(
             r"localhost|127\.0\.0\.1", read.default or ""
         )
-        if (
-            read.kind == "name"
-            or not needed
-            or read.name in provided
-            or read.name in seen
-        ):
+        if read.kind == "name" or not needed or read.name in given or read.name in seen:
             continue
         if read.default is None and read.kind not in {"required"}:
             continue
@@ -483,35 +473,86 @@ def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
         )
 
 
-def _own_manifests(module: ModuleSource) -> list[str]:
-    """The texts of the manifests that are about this module."""
-    own = [
-        module.read(inside) or ""
+def _given(module: ModuleSource) -> set[str] | None:
+    """The variables that containers get; None when not all of them can be seen."""
+    manifests = module.delivery.manifests
+    if not manifests.pods or manifests.skipped or manifests.generated:
+        return None
+    given = set(image_variables(module.delivery.dockerfile))
+    for pod in manifests.pods:
+        for container in pod.containers:
+            given |= {each["name"].text or "" for each in container.node["env"]}
+            for source in container.node["envFrom"]:
+                for kind in ("ConfigMap", "Secret"):
+                    reference = source[f"{kind[0].lower()}{kind[1:]}Ref"]
+                    if not reference:
+                        continue
+                    found = manifests.find(kind, reference["name"].text or "")
+                    if found is None:
+                        return None
+                    for part in ("data", "stringData"):
+                        given |= set(found.root[part].keys)
+    return given
+
+
+@rule("WB834", severity=Severity.WARNING, topic="env", checklist="P5")
+def variable_given_in_vain(module: ModuleSource) -> Iterator[Problem]:
+    """A manifest or Compose file sets a variable under another name than the code reads.
+
+    The code goes on with its default, or with nothing, and nobody sees why. Write the name
+    that is read.
+
+    Bad:
+        environment: {GITHUB_SECRET: "${GITHUB_SECRET}"}     # the code reads WEBHOOK_SECRET
+    Good:
+        environment: {WEBHOOK_SECRET: "${WEBHOOK_SECRET}"}
+    """
+    if not module.env:
+        return
+    places: list[tuple[str, Problem]] = []
+    for service in module.delivery.compose:
+        for each in service.settings:
+            places.append((each.name, service.problem(each.node, "")))
+    for pod in module.delivery.manifests.pods:
+        for container in pod.containers:
+            for node in container.node["env"]:
+                name = node["name"].text or ""
+                places.append((name, container.problem(node["name"], "")))
+    given = {name for name, _ in places}
+    missing = {read.name for read in module.env} - given
+    for name, place in places:
+        meant = next((each for each in sorted(missing) if _resembles(name, each)), "")
+        if meant and not _is_mentioned(module, name):
+            message = f"nothing reads {name}; the code reads {meant}"
+            yield replace(place, message=message)
+
+
+def _resembles(name: str, other: str) -> bool:
+    """Whether one of two names is the other with a word more, less or misspelt."""
+    one, two = set(name.split("_")), set(other.split("_"))
+    if name == other or len(one & two) < 2:
+        return False
+    if one < two or two < one:
+        return True
+    apart = sorted(one ^ two)
+    return len(apart) == 2 and bool(difflib.get_close_matches(apart[0], apart[1:]))
+
+
+def _is_mentioned(module: ModuleSource, name: str) -> bool:
+    """Whether anything of the module, or of flask_core, has a variable's name."""
+    pattern = re.compile(rf"\b{re.escape(name)}\b")
+    if any(name == read for file in module.core[1] for read in _environ(file)):
+        return True
+    return any(
+        pattern.search(module.read(inside) or "")
         for inside in module.files
-        if re.search(r"(k8s|kubernetes|manifests)/.*\.ya?ml$", inside)
-    ]
-    if any("kind: Deployment" in text for text in own):
-        return own
-    found = []
-    for path, text in module.repository_manifests:
-        stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-")
-        if stem in module.deploy_names or any(
-            part in module.deploy_names for part in path.split("/")[:-1]
-        ):
-            found.append(text)
-    return found if any("kind: Deployment" in text for text in found) else []
+        if inside.endswith((".py", ".sh", ".toml", ".ini", ".cfg", "Dockerfile"))
+    )
 
 
-def _takes_unknown(text: str, texts: list[str]) -> bool:
-    """Whether a manifest takes variables from something that is not among them."""
-    for kind, name in re.findall(
-        r"(configMapRef|secretRef):\s*\n?\s*\{?\s*name:\s*[\"']?([\w.-]+)", text
-    ):
-        wanted = "ConfigMap" if kind == "configMapRef" else "Secret"
-        if not any(
-            re.search(rf"kind:\s*{wanted}\b", other)
-            and re.search(rf"name:\s*{re.escape(name)}\b", other)
-            for other in texts
-        ):
-            return True
-    return False
+def _environ(file: PythonFile) -> Iterator[str]:
+    """The texts that a file of flask_core may read variables by."""
+    for function in file.functions:
+        yield from (name for name, _ in function.environ)
+        for call in function.calls:
+            yield from (value.text for value in call.args if value.kind == "str")

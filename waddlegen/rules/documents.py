@@ -90,20 +90,19 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
         for method in route.methods
     }
     prefixes = {"/".join(path.split("/")[:4]) for _, path in known}
+    listed: list[tuple[int, str, str, bool]] = []
     for number, line in enumerate(text.splitlines(), 1):
         for method, path in _ENDPOINT.findall(line):
-            if "://" in line and path not in line.split("://")[0]:
-                continue
-            shape = _shape(path.split("?")[0].rstrip(".,:;"))
-            if (
-                "/".join(shape.split("/")[:4]) in prefixes
-                and (method, shape) not in known
-            ):
-                yield module.problem(
-                    "README.md",
-                    number,
-                    f"`{method} {path}` does not exist in the module",
-                )
+            if "://" not in line or path in line.split("://")[0]:
+                shape = _shape(path.split("?")[0].rstrip(".,:;"))
+                found = (method, shape) in known
+                listed.append((number, f"{method} {path}", shape, found))
+    # A list of which most exists here is about this module, and not about those it calls.
+    own = sum(found for *_, found in listed) * 2 > len(listed)
+    for number, label, shape, found in listed:
+        if not found and (own or "/".join(shape.split("/")[:4]) in prefixes):
+            message = f"`{label}` does not exist in the module"
+            yield module.problem("README.md", number, message)
 
 
 def _shape(path: str) -> str:

@@ -128,12 +128,30 @@ def swallowed_exception(module: ModuleSource) -> Iterator[Problem]:
         if _CLEANUP.search(function.name):
             continue
         for handler in function.handlers:
-            message = _swallows(handler)
+            message = _swallows(handler) or _claims_success(function, handler)
             refuses = handler.returns is not None and handler.returns.text == "False"
             if refuses and handler.types and _REFUSES.search(function.name):
                 continue
             if message:
                 yield module.problem(file, handler.line, message)
+
+
+def _claims_success(function: Function, handler: Handler) -> str:
+    """What a clause hides that answers a failure as success is answered."""
+    value = handler.returns
+    if handler.does != "return" or handler.logs or handler.declines:
+        return ""
+    if value is None or not value.text:
+        return ""
+    if value.kind not in {"dict", "call"} or handler.body_calls[1:]:
+        return ""
+    if re.search("err|fail|cache|default|fallback|empty", " ".join(value.names), re.I):
+        return ""
+    told = [r for r in function.returns if r.handler is None and r.strings]
+    mine = next((r for r in function.returns if r.line == handler.result_line), None)
+    if mine and any((r.value, r.strings) == (value, mine.strings) for r in told):
+        return "a failure is answered here as success is, and nobody learns of it"
+    return ""
 
 
 def _swallows(handler: Handler) -> str:

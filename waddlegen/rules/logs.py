@@ -54,7 +54,8 @@ def change_without_audit(module: ModuleSource) -> Iterator[Problem]:
     writes = [
         route
         for route in module.routes
-        if route.writes and not (route.is_open or route.is_exchange or route.is_webhook)
+        if route.changes
+        and not (route.is_open or route.is_exchange or route.is_webhook)
     ]
     silent = [route for route in writes if audits(module, route) is None]
     if silent and len(silent) < len(writes):
@@ -359,6 +360,13 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
         a.target == name and a.value.text.endswith("cwd") for a in function.assigns
     ):
         return False
+    if "." not in name and any(
+        a.target == name
+        and a.value.kind == "dict"
+        and any(is_secret(key) for key in a.value.text.split(","))
+        for a in function.assigns
+    ):
+        return True
     if is_secret(last) and not last.endswith(("_present", "_set", "Error")):
         exists = value.kind == "other" and value.text in {"Compare", "UnaryOp"}
         if last[:1].isupper() and not last.isupper():

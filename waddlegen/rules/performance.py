@@ -165,7 +165,8 @@ def query_in_loop(module: ModuleSource) -> Iterator[Problem]:
                     or loop.line in seen
                 ):
                     continue
-                if _is_query(call) or _queries_below(module, file, function, call):
+                asks = _is_query(call) or _asks_here(function, call)
+                if asks or _queries_below(module, file, function, call):
                     seen.add(loop.line)
                     yield module.problem(
                         file,
@@ -253,8 +254,16 @@ def _queries_below(
         if other.is_async and not call.awaited:
             continue
         if (receiver == "self") == bool(other.cls):
-            return any(_is_query(each) for each in other.calls)
+            return any(_is_query(each) for each in other.calls) or bool(other.sql)
     return False
+
+
+def _asks_here(function: Function, call: Call) -> bool:
+    """Whether a call is given the text of a query."""
+    return any(
+        each.call == call.name and call.line <= each.end_line <= call.end_line
+        for each in function.sql
+    )
 
 
 _GROWING = frozenset(
@@ -344,6 +353,8 @@ def _module_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
             continue
         if any(f"{name}.discard" in f.names for f in file.functions):
             continue
+        if any(_bounds(f, name) for f in file.functions):
+            continue
         users = [f for f in file.functions[1:] if not f.name.startswith("<main")]
         filled = [f for f in users if _fills(f, name) and _at_request(f)]
         filled = [f for f in filled if not _at_import(module, file, f)]
@@ -356,6 +367,15 @@ def _module_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
                 f"`{name}` is filled by `{filled[0].name}`: each replica has its own, and a"
                 " restart loses it",
             )
+
+
+def _bounds(function: Function, name: str) -> bool:
+    """Whether a function looks at the size of a container, and takes something out."""
+    sized = any(
+        call.name == "len" and call.args and call.args[0].text == name
+        for call in function.calls
+    )
+    return sized and _shrinks(function, name, by_size=False)
 
 
 def _is_class_field(file: PythonFile, line: int) -> bool:
@@ -456,7 +476,7 @@ def _grows(function: Function, name: str) -> bool:
     return any(a.target == f"{name}[*]" for a in function.assigns)
 
 
-def _shrinks(function: Function, name: str) -> bool:
+def _shrinks(function: Function, name: str, by_size: bool = True) -> bool:
     """Whether a method removes entries, starts anew or looks at the size."""
     if any(each.startswith(name) for each in function.deletes):
         return True
@@ -465,7 +485,8 @@ def _shrinks(function: Function, name: str) -> bool:
     for call in function.calls:
         if call.receiver == name and call.last in _SHRINKING:
             return True
-        if call.name == "len" and call.args and call.args[0].text == name:
+        sized = call.name == "len" and call.args and call.args[0].text == name
+        if by_size and sized:
             return True
     return False
 
@@ -516,6 +537,36 @@ def _starts_or_runs(function: Function, call: Call) -> bool:
             r"^_?(main|run|serve|start|startup|on_startup|init)(_|$)", function.name
         )
     )
+
+
+@rule("WB558", severity=Severity.WARNING, topic="state", checklist=None)
+def shared_default(module: ModuleSource) -> Iterator[Problem]:
+    """The default of a parameter is filled, and every later call finds it full.
+
+    A default is made once, when the file is imported. Make it None, and the list inside.
+
+    Bad:
+        def targets(repo, found=[]):
+            found.append(repo)
+    Good:
+        def targets(repo, found=None):
+            found = [] if found is None else found
+    """
+    for file, function in module.functions():
+        for parameter in function.parameters:
+            given = parameter.default
+            if given is None or not _is_container(given.kind, given.text):
+                continue
+            name = parameter.name
+            filled = any(
+                c.receiver == name and c.last in _GROWING for c in function.calls
+            )
+            keyed = any(a.target.startswith(f"{name}[") for a in function.assigns)
+            if filled or keyed:
+                message = (
+                    f"`{name}` is one and the same for all calls, and is filled here"
+                )
+                yield module.problem(file, function.line, message)
 
 
 def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:

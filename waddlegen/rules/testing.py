@@ -73,6 +73,13 @@ def test_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
         message = _cannot_fail(module, file, function)
         if message:
             yield module.problem(file, function.line, message)
+        for each in function.asserts:
+            served = [s for s in each.value.statuses if s < 300]
+            broken = [s for s in each.value.statuses if s >= 500]
+            status = any(re.search("status", name) for name in each.value.names)
+            if served and broken and status:
+                message = f"this is as content with {broken[0]} as with {served[0]}"
+                yield module.problem(file, each.line, message)
 
 
 def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> str:
