@@ -129,6 +129,7 @@ DEFECTS: dict[str, list[Edit]] = {
     "WB842": [
         (N, "kind: NetworkPolicy\n", "kind: NetworkPolicy\nkind: NetworkPolicy\n")
     ],
+    "WB514": [(D, "path: /health\n", "path: /healthily\n")],
     "WB843": [
         (
             D,

@@ -51,13 +51,6 @@ def _worst(found: Sequence[Finding]) -> Verdict:
     return FAIL if worst <= Severity.ERROR.rank else PARTIAL
 
 
-def _share(good: int, every: int) -> Verdict:
-    """Pass for all, fail for none, partial between."""
-    if good >= every:
-        return PASS
-    return PARTIAL if good else FAIL
-
-
 def at(source: ModuleSource, file: PythonFile | str, line: int, text: str) -> Proof:
     """Evidence in one of the module's files."""
     inside = file if isinstance(file, str) else file.path
@@ -314,13 +307,16 @@ def benchmarked(source: ModuleSource, found: Sequence[Finding]) -> Answer:
 def keyed(route: Route) -> bool:
     """Whether a route has to know its caller."""
     return not (
-        route.is_open or route.is_webhook or route.is_exchange or route.websocket
+        route.is_open
+        or route.is_webhook
+        or route.is_exchange
+        or (route.websocket and route.speaks_of_callers)
     )
 
 
 @measure("S1")
 def authenticated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
-    """The share of routes that know their caller."""
+    """Whether every route knows its caller: one that does not is a way around the others."""
     every = [route for route in source.routes if keyed(route)]
     if not every:
         if source.routes or source.uses_create_app:
@@ -331,7 +327,7 @@ def authenticated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     for route in good[:3]:
         if route.auth:
             proofs.append(at(source, route.auth.path, route.auth.line, route.auth.text))
-    verdict = _share(len(good), len(every))
+    verdict = PASS if len(good) == len(every) else FAIL
     if verdict is PASS and any(
         f.code in {"WB412", "WB414"} and f.topic == "auth" for f in found
     ):
@@ -477,7 +473,9 @@ def webhooks_verified(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         if place:
             good += 1
             proofs.append(at(source, place[0], place[1], f"{route.label} is verified"))
-    verdict = _share(good, len(every))
+    verdict = PASS if good == len(every) else FAIL
+    if _has_finding(source, "WB414", "webhook"):
+        verdict = FAIL
     opens = any(
         opening
         for _, function in source.functions()
@@ -555,6 +553,10 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
             if "community=%(community)" in text or "action=%(action)" in text:
                 return at(source, file, each.line, _FORMAT)
         for call in function.calls:
+            if is_log_call(call.name, call.last) and any(
+                "action=" in v.text and "result=" in v.text for v in call.args
+            ):
+                return at(source, file, call.line, _FORMAT)
             if call.last == "Formatter" and any(
                 "%(action)" in v.text for v in call.args
             ):
@@ -620,7 +622,8 @@ def _audits(
         if re.search(r"(^|_)audit", call.last, re.I):
             return at(source, file, call.line, call.name)
         texts = [v.text for v in (*call.args[:2], *call.keywords.values())]
-        if "log" in call.name and any(re.search(r"\bAUDIT\b", text) for text in texts):
+        said = any(re.search(r"\bAUDIT\b", text) for text in texts)
+        if said and ("log" in call.name or writes_events(source, file, call)):
             return at(source, file, call.line, call.name)
     if depth:
         for call in function.calls:
@@ -630,6 +633,15 @@ def _audits(
                     if proof:
                         return proof
     return None
+
+
+def writes_events(source: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether a call is of a function of the module that writes into the log."""
+    return any(
+        is_log_call(inner.name, inner.last)
+        for other, number in source.code.resolve(file, call.name)[:2]
+        for inner in other.functions[number].calls
+    )
 
 
 @measure("L1")
@@ -651,8 +663,13 @@ def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
 
 def aaa_calls_broken(source: ModuleSource) -> bool:
     """Whether a call of the AAA logger does not fit it."""
+    return _has_finding(source, "WB216", "aaa-call")
+
+
+def _has_finding(source: ModuleSource, code: str, topic: str) -> bool:
+    """Whether a rule has found something of a topic."""
     codes = source.memory.get("codes")
-    return isinstance(codes, set) and ("WB216", "aaa-call") in codes
+    return isinstance(codes, set) and (code, topic) in codes
 
 
 @measure("L2")
@@ -716,6 +733,7 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
                 good += (
                     bool(root)
                     or through
+                    or any(len(_FIELD.findall(v.text)) > 1 for v in call.args)
                     or call.last in {"audit", "auth", "authz", "system"}
                 )
     setup = sets_up_aaa(source)
@@ -727,6 +745,10 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
         return 1.0, proofs
     proofs.append(Proof(f"{good} of {every} log calls reach it"))
     return good / every, proofs
+
+
+# A field as it is written into a message: `action=%s`, `user={}`.
+_FIELD = re.compile(r"\b\w+=(?:%|\{)")
 
 
 @once
@@ -906,7 +928,7 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     names = {read.name for read in source.env}
     missing = names - set(known)
     place = at(source, path, 1, f"{len(known)} variables")
-    return (PASS if not missing else PARTIAL), [place]
+    return (PASS if len(missing) * 2 <= len(names) else PARTIAL), [place]
 
 
 # Deployment
@@ -988,7 +1010,13 @@ def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answe
     places = _manifests(source)
     if any(each.code == "WB841" for each in found) or not places:
         return FAIL, []
-    return (PARTIAL if found else PASS), places[:2]
+    broken = [each for each in found if each.code not in _HARDENING]
+    asked = _has_finding(source, "WB843", "k8s")
+    return (PARTIAL if broken or asked else PASS), places[:2]
+
+
+# What makes a manifest safer; it is there without.
+_HARDENING = frozenset({"WB845", "WB846", "WB847", "WB848", "WB850", "WB851", "WB871"})
 
 
 def _manifests(source: ModuleSource) -> list[Proof]:
@@ -1061,7 +1089,8 @@ def alerts_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         return FAIL, []
     first = alerts[0]
     place = Proof(f"the alert {first.alert}", first.path, max(1, first.node.line))
-    return (PARTIAL if found else PASS), [place]
+    unread = any("expression" in each.problem.message for each in found)
+    return (PARTIAL if unread else PASS), [place]
 
 
 @measure("M4")

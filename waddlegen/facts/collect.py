@@ -277,6 +277,10 @@ class _Collector:
 
     def _Assign(self, node: ast.Assign) -> None:
         """`a = b = value`."""
+        if len(self.stack) == 1 and isinstance(node.value, ast.List | ast.Tuple):
+            pairs = _pairs(node.value)
+            if pairs:
+                self.found.pairs[dotted(node.targets[0])] = pairs
         for target in node.targets:
             self._given(target, node.value, node)
             if not isinstance(target, ast.Name):
@@ -561,7 +565,7 @@ class _Collector:
 
     def _header(self, args: tuple[Value, ...], line: int) -> None:
         """A header of the request is read."""
-        if args and args[0].kind in {"str", "name"}:
+        if args and args[0].kind in {"str", "name", "subscript"}:
             self.stack[-1].headers.append((args[0].text, line))
 
     def _Await(self, node: ast.Await) -> None:
@@ -653,6 +657,19 @@ def _asks_version(test: ast.expr) -> bool:
     if isinstance(left, ast.Subscript):
         left = left.value
     return left is not None and dotted(left) in {"sys.version_info", "sys.platform"}
+
+
+def _pairs(node: ast.List | ast.Tuple) -> tuple[tuple[str, str], ...]:
+    """The entries that are a name and a text."""
+    return tuple(
+        (dotted(name), text.value)
+        for each in node.elts
+        if isinstance(each, ast.Tuple) and len(each.elts) == 2
+        for name, text in [each.elts]
+        if isinstance(name, ast.Name | ast.Attribute)
+        and isinstance(text, ast.Constant)
+        and isinstance(text.value, str)
+    )
 
 
 def _call(node: ast.Call) -> Call:

@@ -301,6 +301,8 @@ class PythonFile:
     exits_at_import: int = 0
     suppressions: list[Suppression] = field(default_factory=list)
     constants: dict[str, Value] = field(default_factory=dict)
+    # Lists of pairs of a name and a text that the file itself holds: mounts of blueprints.
+    pairs: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @property
     def module(self) -> Function:

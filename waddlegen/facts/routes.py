@@ -100,10 +100,19 @@ class Route:
         """Whether anybody may call it: probes, metrics, status, the index, documents."""
         path = self.path.rstrip("/")
         if path in {"", "/api", "/api/v1"} or OPEN.search(path):
-            return True
+            return not self.websocket
         if self.function.name == "send_static_file":
             return True
         return any(_PUBLIC.search(each.name) for each in self.decorators)
+
+    @property
+    def speaks_of_callers(self) -> bool:
+        """Whether the view looks at anything that may say who is at the other end."""
+        function = self.function
+        said = (*function.names, *(name for name, _ in function.headers))
+        return any(AUTH.search(name) for name in said) or any(
+            AUTH.search(value.text) for call in function.calls for value in call.args
+        )
 
     @property
     def is_exchange(self) -> bool:
@@ -223,6 +232,11 @@ def refuses_caller(function: Function) -> bool:
     """Whether a function answers 401 or 403, or raises what becomes that."""
     if function.statuses & {401, 403}:
         return True
+    for each in function.returns:
+        if each.value.text.rpartition(".")[2] == "redirect" and any(
+            re.search(r"log_?in|sign_?in", text) for text in each.strings
+        ):
+            return True
     for each in function.raises:
         if _REFUSAL.search(each.value.text):
             return True
@@ -420,6 +434,9 @@ def _prefixes(code: Code) -> dict[tuple[str, str], str]:
         for function in file.functions:
             for call in function.calls:
                 if call.last == "register_blueprint" and call.args:
+                    for table, name, mount in _mounted(code, file, call):
+                        child = blueprint_of(code, table, Value("name", name, (name,)))
+                        parents[child] = ((file.path, call.receiver), mount)
                     child = blueprint_of(code, file, call.args[0])
                     given = _text(file, call.keywords.get("url_prefix"))
                     parents[child] = ((file.path, call.receiver), given)
@@ -427,6 +444,19 @@ def _prefixes(code: Code) -> dict[tuple[str, str], str]:
     for key in {*own, *parents}:
         found[key] = _whole_prefix(key, own, parents, 0)
     return found
+
+
+def _mounted(
+    code: Code, file: PythonFile, call: Call
+) -> Iterator[tuple[PythonFile, str, str]]:
+    """The blueprints of a list that `for blueprint, prefix in MOUNTS` goes over."""
+    if call.loop is None or call.loop.over.kind != "name":
+        return
+    origin = code.origin(file, call.loop.over.text)
+    stem, _, name = origin.rpartition(".")
+    for table in code.by_stem.get(stem.rpartition(".")[2], ()) if stem else (file,):
+        for blueprint, prefix in table.pairs.get(name, ()):
+            yield table, blueprint, prefix
 
 
 def _whole_prefix(

@@ -162,6 +162,17 @@ class _Scope:
                     self._looped(target.elts[1], over.args[0])
                     self.checked.add(dotted(target.elts[0]))
                     return
+            rows = over.elts if isinstance(over, ast.Tuple | ast.List) else []
+            wide = len(target.elts)
+            if rows and all(
+                isinstance(r, ast.Tuple) and len(r.elts) == wide for r in rows
+            ):
+                for place, one in enumerate(target.elts):
+                    column = [
+                        row.elts[place] for row in rows if isinstance(row, ast.Tuple)
+                    ]
+                    self._looped(one, ast.Tuple(elts=column))
+                return
             for one in target.elts:
                 self._looped(one, over)
         else:
@@ -332,6 +343,8 @@ class _Scope:
                 if self._is_request(node.func.value):
                     yield SqlPart(f"{owner}.{last}()", "request", node.lineno)
                 return
+        if isinstance(node.func, ast.Name) and node.args:
+            yield SqlPart(name, "made", node.lineno)
         if last in {"sorted", "list", "tuple", "set", "reversed", "str", "map", "repr"}:
             for arg in node.args[-1:]:
                 yield from self.unclean(arg, depth + 1)

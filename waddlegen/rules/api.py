@@ -322,6 +322,50 @@ def no_health_route(module: ModuleSource) -> Iterator[Problem]:
         yield module.problem(path, line, "there is no GET /health")
 
 
+@rule("WB514", severity=Severity.ERROR, topic="k8s", checklist="P4")
+def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
+    """A probe asks a path that the module does not serve.
+
+    Every answer is 404: the pod never becomes ready, or is restarted for ever. Ask a path that
+    is there.
+
+    Bad:
+        readinessProbe: {httpGet: {path: /ready, port: http}}    # there is only /health
+    Good:
+        readinessProbe: {httpGet: {path: /health, port: http}}
+    """
+    if not module.is_service or any(
+        re.search("health|terminus", each.module)
+        for file in module.python
+        for each in file.imports
+        if not module.code.by_stem.get(each.module.rpartition(".")[2])
+    ):
+        return
+    served = {_bare(route.path) for route in module.routes}
+    for file in module.core[1] if module.imports("flask_core") else ():
+        for function in file.functions:
+            for call in (*function.decorators, *function.calls):
+                served |= {_bare(v.text) for v in call.args if v.text.startswith("/")}
+    for pod in module.delivery.manifests.pods:
+        for container in pod.containers:
+            for name in ("livenessProbe", "readinessProbe", "startupProbe"):
+                path = container.node.at(name, "httpGet", "path")
+                text = path.text or ""
+                if text.startswith("/") and "$" not in text and "{" not in text:
+                    if _bare(text) not in served and _HEALTHY.search(text):
+                        message = f"{name} of {container.name} asks {text}, which nothing serves"
+                        yield container.problem(path, message)
+
+
+# Probes of other paths have a rule of their own.
+_HEALTHY = re.compile(r"(?i)health|ready|live|status|ping")
+
+
+def _bare(path: str) -> str:
+    """A path without what follows it, to compare."""
+    return path.partition("?")[0].rstrip("/") or "/"
+
+
 @rule("WB513", severity=Severity.WARNING, topic="health")
 def liveness_needs_others(module: ModuleSource) -> Iterator[Problem]:
     """Liveness depends on a database or on the host's load.

@@ -350,6 +350,20 @@ def _never_awaited(
                 topic="async",
             )
         return
+    if call.name in _QUART and _from_quart(file, call.name) and function.is_async:
+        if call.bare or any(
+            each.line == call.line
+            and (each.value.kind, each.value.text) == ("call", call.name)
+            for each in function.returns
+        ):
+            yield module.problem(
+                file,
+                call.line,
+                f"`{call.name}()` is a coroutine in Quart and is not awaited",
+                call.column,
+                topic="async",
+            )
+        return
     if not call.bare:
         return
     if _is_coroutine(module, file, function, call, names):
@@ -360,6 +374,17 @@ def _never_awaited(
             call.column,
             topic="async",
         )
+
+
+_QUART = frozenset(
+    "render_template render_template_string make_response send_file "
+    "send_from_directory".split()
+)
+
+
+def _from_quart(file: PythonFile, name: str) -> bool:
+    """Whether a name is Quart's."""
+    return any(each.module == "quart" and each.alias == name for each in file.imports)
 
 
 def _quart(file: PythonFile) -> bool:

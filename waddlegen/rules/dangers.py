@@ -90,6 +90,7 @@ def _danger(
                 options is not None
                 and "verify_signature" in options.text
                 and call.keywords.get("algorithms") is None
+                and not _reads_dates_alone(function)
             ):
                 return "the token is read without its signature being verified"
         if _is_false(call, "verify"):
@@ -117,6 +118,12 @@ def _danger(
         ):
             return "random is predictable; use secrets"
     return ""
+
+
+def _reads_dates_alone(function: Function) -> bool:
+    """Whether a function answers with when a token ends, and with nothing else of it."""
+    said = {text for each in function.returns for text in each.strings}
+    return bool(said) and said <= {"exp", "iat", "nbf"}
 
 
 def _loads_anything(file: PythonFile, call: Call) -> bool:
@@ -191,8 +198,25 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
         ):
             text = module.read(inside) or ""
             for lineno, line in enumerate(text.splitlines(), 1):
+                names = re.findall(r"\{\{-?\s*([\w.]+)\s*\|\s*safe\b", line)
+                ours = names and all(_is_own_markup(module, name) for name in names)
+                if re.search(r"\|\s*safe\b", line) and ours:
+                    continue
                 if re.search(r"\|\s*safe\b", line) or "autoescape false" in line:
                     yield module.problem(inside, lineno, "this value is not escaped")
+
+
+def _is_own_markup(module: ModuleSource, name: str) -> bool:
+    """Whether a template is given a constant of the program under a name, everywhere."""
+    given = [
+        call.keywords[name]
+        for _, _, call in module.calls()
+        if call.last == "render_template" and name in call.keywords
+    ]
+    return bool(given) and all(
+        v.kind == "str" or v.text.rpartition(".")[2].lstrip("_").isupper()
+        for v in given
+    )
 
 
 def _escapes(call: Call) -> bool:
@@ -214,6 +238,11 @@ def cors_for_everybody(module: ModuleSource) -> Iterator[Problem]:
     Good:
         cors(app, allow_origin=Config.ALLOWED_ORIGINS, allow_credentials=True)
     """
+    for file, function in module.functions():
+        line = _reflects_origin(function)
+        if line:
+            message = "whichever site asks is allowed, with its visitors' credentials"
+            yield module.problem(file, line, message)
     for file, function, call in module.calls():
         if call.last.lower() in {"cors", "corsmiddleware", "route_cors"}:
             values = {name: value for name, value in call.keywords.items()}
@@ -237,6 +266,27 @@ def cors_for_everybody(module: ModuleSource) -> Iterator[Problem]:
                     "any site may use its visitors' credentials here",
                     call.column,
                 )
+
+
+def _reflects_origin(function: Function) -> int:
+    """The line on which whoever asks is allowed, with credentials; 0 for none.
+
+    A function that compares the origin with anything is believed to know which it allows.
+    """
+    headers = {
+        each.target.rpartition("[")[2].rstrip("]"): each for each in function.assigns
+    }
+    allowed = headers.get("Access-Control-Allow-Origin")
+    credentials = headers.get("Access-Control-Allow-Credentials")
+    if allowed is None or credentials is None or not allowed.value.names:
+        return 0
+    names = set(allowed.value.names)
+    sent = any(
+        a.target in names and "headers" in " ".join((a.value.text, *a.value.names))
+        for a in function.assigns
+    ) or any("headers" in name for name in names)
+    known = function.tested - names - {"request", "response"}
+    return allowed.line if sent and not known else 0
 
 
 @rule("WB446", severity=Severity.ERROR, topic="debug", checklist=None)
@@ -282,6 +332,7 @@ def path_from_input(module: ModuleSource) -> Iterator[Problem]:
     Good:
         send_from_directory("media", secure_filename(name))
     """
+    yield from _file_names(module)
     sinks = {"open", "send_file", "FileResponse", "remove", "unlink", "rmtree"}
     for route in module.routes:
         function = route.function
@@ -317,6 +368,25 @@ def path_from_input(module: ModuleSource) -> Iterator[Problem]:
                     f"the caller chooses what `{call.name}` opens",
                     call.column,
                 )
+
+
+def _file_names(module: ModuleSource) -> Iterator[Problem]:
+    """Paths made of the name that a caller gave its file, one function away."""
+    for file, function in module.functions():
+        places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
+        for call in function.calls:
+            if call.name not in {"os.path.join", "open", "aiofiles.open", "Path"}:
+                continue
+            given = {n for value in call.args for n in value.names} & set(places)
+            if not given or _cleaned(function, given):
+                continue
+            for caller, other in module.calls_by_name.get(function.name, ()):
+                for name in sorted(given):
+                    value = other.argument(places.index(name), name)
+                    sent = value is not None and value.text.endswith(".filename")
+                    if sent and not _cleaned(caller, {value.text if value else ""}):
+                        message = f"`{name}` is the name that the caller gave the file"
+                        yield module.problem(file, call.line, message, call.column)
 
 
 def _cleaned(function: Function, names: set[str]) -> bool:

@@ -47,6 +47,11 @@ def _is_dangerous(
     """Whether a part may be what somebody sent; callers with constants are believed."""
     if part.origin == "request":
         return True
+    if part.origin == "made":
+        return any(
+            _quotes(other.functions[number])
+            for other, number in module.code.resolve(file, part.name)[:2]
+        )
     if part.origin not in {"parameter", "keys", "keywords"}:
         return False
     places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
@@ -70,6 +75,16 @@ def _is_dangerous(
     if not found and function.name.startswith("_") and part.origin == "parameter":
         return False
     return not found
+
+
+def _quotes(function: Function) -> bool:
+    """Whether a function answers with one of its parameters between the quotes of SQL."""
+    names = {each.name for each in function.parameters}
+    return any(
+        re.search(r"'[^']*\{\}[^']*'", each.value.text)
+        and names & set(each.value.names)
+        for each in function.returns
+    )
 
 
 def _is_ours(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
@@ -118,7 +133,7 @@ _WHERE_ID = re.compile(
 )
 
 
-@rule("WB447", severity=Severity.CRITICAL, topic="isolation", checklist="S1")
+@rule("WB447", severity=Severity.CRITICAL, topic="auth", checklist="S1")
 def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
     """A row of one community can be read or changed by another.
 

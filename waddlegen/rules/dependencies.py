@@ -37,6 +37,7 @@ DISTRIBUTIONS = {
     "sklearn": ("scikit-learn",),
     "Crypto": ("pycryptodome", "pycrypto"),
     "nacl": ("pynacl",),
+    "argon2": ("argon2-cffi",),
     "OpenSSL": ("pyopenssl",),
     "serial": ("pyserial",),
     "magic": ("python-magic",),

@@ -66,12 +66,10 @@ def undocumented_route(module: ModuleSource) -> Iterator[Problem]:
                 route.file, route.line, f"`{route.label}` is documented nowhere"
             )
     elif missing:
-        route = missing[0]
         every = len(every_route)
         rest = f" and {len(missing) - 1} of {every} more" if len(missing) > 1 else ""
-        yield module.problem(
-            route.file, route.line, f"`{route.label}` is documented nowhere{rest}"
-        )
+        message = f"`{missing[0].label}` is documented nowhere{rest}"
+        yield module.problem("README.md", 1, message)
 
 
 _ENDPOINT = re.compile(
@@ -81,8 +79,7 @@ _ENDPOINT = re.compile(
 
 def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
     """Routes that the README names and the module does not have."""
-    text = module.read("README.md")
-    if text is None or not module.routes or module.uses_create_app:
+    if not module.routes or module.uses_create_app:
         return
     known = {
         (method, _shape(route.path))
@@ -90,19 +87,21 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
         for method in route.methods
     }
     prefixes = {"/".join(path.split("/")[:4]) for _, path in known}
-    listed: list[tuple[int, str, str, bool]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        for method, path in _ENDPOINT.findall(line):
-            if "://" not in line or path in line.split("://")[0]:
-                shape = _shape(path.split("?")[0].rstrip(".,:;"))
-                found = (method, shape) in known
-                listed.append((number, f"{method} {path}", shape, found))
-    # A list of which most exists here is about this module, and not about those it calls.
-    own = sum(found for *_, found in listed) * 2 > len(listed)
-    for number, label, shape, found in listed:
-        if not found and (own or "/".join(shape.split("/")[:4]) in prefixes):
-            message = f"`{label}` does not exist in the module"
-            yield module.problem("README.md", number, message)
+    for place, text in module.documents:
+        if not place.endswith(".md") or not place.startswith(module.relative):
+            continue
+        listed: list[tuple[int, str, str, bool]] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            for method, path in _ENDPOINT.findall(line):
+                if "://" not in line or path in line.split("://")[0]:
+                    shape = _shape(path.split("?")[0].rstrip(".,:;"))
+                    found = (method, shape) in known
+                    listed.append((number, f"{method} {path}", shape, found))
+        # A list of which most exists here is about this module, and not about those it calls.
+        own = sum(found for *_, found in listed) * 2 > len(listed)
+        for number, label, shape, found in listed:
+            if not found and (own or "/".join(shape.split("/")[:4]) in prefixes):
+                yield Problem(place, number, f"`{label}` does not exist in the module")
 
 
 def _shape(path: str) -> str:
@@ -134,13 +133,9 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
             read = next(read for read in reads if read.name == name)
             yield module.problem(read.file, read.line, f"{name} is documented nowhere")
     elif missing:
-        first = next(read for read in reads if read.name == missing[0])
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        yield module.problem(
-            first.file,
-            first.line,
-            f"documented nowhere: {listed} ({len(missing)} in all)",
-        )
+        message = f"documented nowhere: {listed} ({len(missing)} in all)"
+        yield module.problem("README.md", 1, message)
 
 
 @rule("WB704", severity=Severity.WARNING, topic="env", checklist="D4")

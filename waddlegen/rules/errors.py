@@ -159,6 +159,8 @@ def _swallows(handler: Handler) -> str:
     bare = not handler.types
     if bare and not handler.raises:
         return "`except:` catches even a request to stop; name the exceptions"
+    if "BaseException" in handler.types and not (handler.raises or handler.returns):
+        return "`BaseException` catches even a request to stop; name the exceptions"
     if not handler.broad:
         return ""
     if handler.does == "pass":
@@ -301,11 +303,22 @@ def _library(file: PythonFile, name: str) -> set[str]:
     }
 
 
-def _bounded(call: Call) -> bool:
+def _endless(file: PythonFile) -> frozenset[str]:
+    """The names of timeouts that are none."""
+    return frozenset(
+        call.target
+        for call in file.calls
+        if call.last == "ClientTimeout" and call.target
+        if (total := call.argument(0, "total")) is not None and total.kind == "none"
+        if not {"sock_read", "connect", "sock_connect"} & call.keywords.keys()
+    )
+
+
+def _bounded(call: Call, endless: frozenset[str] = frozenset()) -> bool:
     """Whether a call has a timeout, its own or that of a context around it."""
     given = call.keywords.get("timeout")
     if given is not None:
-        return given.kind != "none"
+        return given.kind != "none" and given.text not in endless
     return call.double_star or any(
         guard in {"with:asyncio.timeout", "with:async_timeout.timeout", "with:timeout"}
         for guard in call.guarded
@@ -347,7 +360,7 @@ def _timed_sessions(file: PythonFile) -> set[str]:
 
 def _session(call: Call, file: PythonFile, timed: set[str]) -> str:
     """A session of aiohttp: its own timeout, or one on each of its calls."""
-    if _bounded(call) or call.star:
+    if _bounded(call, _endless(file)) or call.star:
         return ""
     if call.target in timed:
         return ""

@@ -14,6 +14,7 @@ from waddlegen.measures import (
     rotation,
     sets_up_aaa,
     structured_share,
+    writes_events,
 )
 from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
@@ -321,12 +322,16 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
     """
     for file, function, call in module.calls():
         if not is_log_call(call.name, call.last) and call.name != "print":
-            continue
+            if not (call.last in _WRAPPERS and writes_events(module, file, call)):
+                continue
         name = _told(function, call)
         if name:
             yield module.problem(
                 file, call.line, f"`{name}` is written into the log", call.column
             )
+
+
+_WRAPPERS = frozenset("event log_event audit auth_event log emit_event aaa".split())
 
 
 def _told(function: Function, call: Call) -> str:
@@ -367,6 +372,8 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
         for a in function.assigns
     ):
         return True
+    if _is_form_with_password(name, function):
+        return True
     if is_secret(last) and not last.endswith(("_present", "_set", "Error")):
         exists = value.kind == "other" and value.text in {"Compare", "UnaryOp"}
         if last[:1].isupper() and not last.isupper():
@@ -377,6 +384,26 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
     if last == "headers" and ("request" in name or _are_ours(name, function)):
         return True
     return name == "headers" and _are_ours(name, function)
+
+
+def _is_form_with_password(name: str, function: Function) -> bool:
+    """Whether a name is the whole form, or body, that a secret is taken out of."""
+    base, _, method = name.partition(".")
+    if method not in {"", "to_dict", "items", "values"}:
+        return False
+    taken = any(
+        each.target == base
+        and re.search(
+            r"request\.(form|json|get_json)",
+            f"{each.value.text} {' '.join(each.value.names)}",
+        )
+        for each in function.assigns
+    )
+    return taken and any(
+        call.receiver == base and call.args and is_secret(call.args[0].text)
+        for call in function.calls
+        if call.last in {"get", "pop"}
+    )
 
 
 def _are_ours(name: str, function: Function) -> bool:

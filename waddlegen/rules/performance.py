@@ -51,9 +51,54 @@ def blocking_call_in_async(module: ModuleSource) -> Iterator[Problem]:
             if not function.is_async:
                 continue
             for call in function.calls:
-                why = _blocks(module, file, call, dals)
+                why = _blocks(module, file, call, dals) or _blocks_below(
+                    module, file, call, dals
+                )
                 if why:
                     yield module.problem(file, call.line, why, call.column)
+
+
+def _blocks_below(
+    module: ModuleSource, file: PythonFile, call: Call, dals: set[str]
+) -> str:
+    """Why a function of the module that is called here blocks; nothing when it does not."""
+    if call.awaited or "." in call.name:
+        return ""
+    for other, number in module.code.resolve(file, call.name)[:2]:
+        function = other.functions[number]
+        if function.is_async or function.yields or function.cls or function.decorators:
+            continue
+        for inner in function.calls:
+            blocks = _blocks(module, other, inner, dals)
+            if blocks or _asks_redis(module, other, inner):
+                return (
+                    f"`{call.name}` calls `{inner.name}`, which blocks every other request"
+                    " while it waits"
+                )
+    return ""
+
+
+_COMMANDS = frozenset(
+    "get set setex delete hget hset hgetall incr decr expire exists lpush rpush lrange publish "
+    "mget mset sadd smembers zadd zrange ping keys scan".split()
+)
+
+
+def _asks_redis(module: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether a call goes to a client of redis that waits."""
+    if call.last not in _COMMANDS or call.awaited:
+        return False
+    return any(
+        made.target == call.receiver
+        and module.code.origin(file, made.name)
+        in {
+            "redis.Redis",
+            "redis.StrictRedis",
+            "redis.from_url",
+            "redis.Redis.from_url",
+        }
+        for made in file.calls
+    )
 
 
 def _dals(module: ModuleSource, file: PythonFile) -> set[str]:
@@ -243,8 +288,6 @@ def _queries_below(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> bool:
     """Whether a method of the same class, or a function of the file, asks a database."""
-    if not call.awaited and "self." not in call.name:
-        return False
     receiver = call.receiver
     if receiver not in {"", "self"}:
         return False
@@ -386,7 +429,7 @@ def _is_class_field(file: PythonFile, line: int) -> bool:
 def _at_request(function: Function) -> bool:
     """Whether a function runs while requests are served, not while the module starts."""
     return not re.search(
-        r"^register|^setup|^init|^startup|^load|^_register|^on_startup|decorator",
+        r"^_?(register|setup|init|start|startup|load|connect|open|on_startup)(_|$)|decorator",
         function.name,
     )
 

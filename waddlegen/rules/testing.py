@@ -86,6 +86,10 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
     """Why a test cannot fail; nothing when it can."""
     if any(re.search(r"skip|xfail|fixture", call.name) for call in function.decorators):
         return ""
+    if function.is_async and _is_skipped(module, file, function):
+        return (
+            "pytest skips this: mark it with pytest.mark.asyncio, or set asyncio_mode"
+        )
     if function.trivial and not function.calls:
         return "this test does nothing"
     inner = [function, *_nested(file, function)]
@@ -112,6 +116,34 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
     if any(each.value.kind != "none" for each in function.returns):
         return "this test returns its result, which nobody looks at; assert it"
     return "this test asserts nothing"
+
+
+def _is_skipped(module: ModuleSource, file: PythonFile, test: Function) -> bool:
+    """Whether nothing tells pytest to run an async test."""
+    marks = [call.name for call in test.decorators]
+    marks += [f"{a.value.text} {a.value.names}" for a in file.module.assigns]
+    if any(re.search(r"asyncio|anyio|trio", mark) for mark in marks):
+        return False
+    if test.cls:
+        around = [made for made in file.classes if made.name == test.cls]
+        said = " ".join(
+            [*(d for made in around for d in made.decorators)]
+            + [base for made in around for base in made.bases]
+        )
+        if re.search(r"asyncio|anyio|trio|Isolated|Case", said):
+            return False
+    for name in ("pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini", ".pytest.ini"):
+        for text in (module.read(name), module.read_repository(name)):
+            if text and re.search(r"asyncio_mode|anyio|pytest-(trio|aiohttp)", text):
+                return False
+    # Whatever a conftest does may be what marks them.
+    return not any(
+        re.search(
+            r"pytest_collection_modifyitems|pytest_pyfunc_call|anyio_backend", f.name
+        )
+        for other in module.tests
+        for f in other.functions
+    )
 
 
 def _asserts_below(
@@ -173,6 +205,7 @@ def suite_that_aborts(module: ModuleSource) -> Iterator[Problem]:
     Good:
         PASSED=$((PASSED + 1))
     """
+    yield from _runs_that_never_fail(module)
     for inside in shell_suites(module):
         text = module.read(inside) or ""
         if not re.search(r"^\s*set\s+-\w*e|^#!.*\bbash\s+-\w*e", text, re.M):
@@ -188,6 +221,25 @@ def suite_that_aborts(module: ModuleSource) -> Iterator[Problem]:
                     "under `set -e` this ends the suite while the counter is 0",
                 )
                 break
+
+
+_FORGIVEN = re.compile(
+    r"\b(pytest|tox|nox|unittest)\b[^#\n]*\|\|\s*(true|:|exit 0|echo)"
+)
+
+
+def _runs_that_never_fail(module: ModuleSource) -> Iterator[Problem]:
+    """Steps of workflows that run this module's tests, and go on whatever comes out."""
+    short = module.name
+    for workflow in module.delivery.workflows:
+        if short not in workflow.text:
+            continue
+        for number, line in enumerate(workflow.text.splitlines(), 1):
+            if _FORGIVEN.search(line):
+                message = "a test that fails does not fail this step"
+                yield Problem(
+                    workflow.path, number, message, hint="drop what follows `||`"
+                )
 
 
 @rule("WB303", severity=Severity.WARNING, topic="tests", checklist="T1")
@@ -213,14 +265,14 @@ def untested_routes(module: ModuleSource) -> Iterator[Problem]:
         pattern = pattern.replace("\0", r"[^/\s\"']+")
         if not re.search(pattern + r"(?![\w])", said) and not route.websocket:
             missing.append(route)
-    if missing:
+    if len(missing) == 1:
         route = missing[0]
-        yield module.problem(
-            route.file,
-            route.line,
-            f"no test calls `{route.label}`"
-            + (f" and {len(missing) - 1} more routes" if len(missing) > 1 else ""),
+        yield module.problem(route.file, route.line, f"no test calls `{route.label}`")
+    elif missing:
+        message = (
+            f"no test calls `{missing[0].label}` and {len(missing) - 1} more routes"
         )
+        yield module.problem(test_functions(module)[0][0], 1, message)
 
 
 @rule("WB307", severity=Severity.WARNING, topic="tests", checklist="T3")
@@ -237,10 +289,9 @@ def only_sunny_days_tested(module: ModuleSource) -> Iterator[Problem]:
     """
     tests = test_functions(module)
     if tests and edge_cases(module, ())[0] is not Verdict.PASS:
-        file, function = tests[0]
         yield module.problem(
-            file,
-            function.line,
+            tests[0][0],
+            1,
             "the tests expect too few of 400, 401, 403, 404, 429 and 503, or no dependency"
             " that fails",
         )
