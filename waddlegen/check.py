@@ -54,46 +54,49 @@ class Options:
 
 def check(paths: Sequence[Path], options: Options) -> Report:
     """Check the modules at or below each path."""
-    rules = chosen(load(options.live), options)
     places: dict[Path, discover.Place] = {}
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
         for place in discover.places(path):
             places.setdefault(place.folder, place)
-    modules = _all(tuple(places.values()), rules, options)
-    return Report(modules, tuple(rule.code for rule in rules))
-
-
-def _all(
-    places: tuple[discover.Place, ...], rules: Sequence[Rule], options: Options
-) -> tuple[ModuleReport, ...]:
-    """Check every module, several at once where that pays."""
-    sources = [_source(place, options) for place in places]
+    sources = [_source(place, options) for place in places.values()]
     # Facts are many small objects without cycles; collecting garbage among them is a waste.
     gc.disable()
     try:
-        with together(sources if _lints(rules, options) else ()):
-            workers = min(os.cpu_count() or 1, len(sources))
-            alone = workers < 2 or len(sources) < SEVERAL or options.live
-            if alone or not hasattr(os, "fork"):
-                return tuple(check_source(each, rules, options) for each in sources)
-            return tuple(_shared_out(sources, rules, options, workers))
+        with together(sources if _lints(options) else ()):
+            rules = chosen(load(options.live), options)
+            modules = _all(sources, rules, options)
     finally:
         gc.enable()
+    return Report(modules, tuple(rule.code for rule in rules))
 
 
-def _lints(rules: Sequence[Rule], options: Options) -> bool:
+def _lints(options: Options) -> bool:
     """Whether a run asks what ruff says."""
-    return not options.exact and any(rule.code in _LINTED for rule in rules)
+    picked = options.select or ("ALL",)
+    return not options.exact and any(
+        each == "ALL" or code.startswith(each) for each in picked for code in _LINTED
+    )
+
+
+def _all(
+    sources: list[ModuleSource], rules: Sequence[Rule], options: Options
+) -> tuple[ModuleReport, ...]:
+    """Check every module, several at once where that pays."""
+    workers = min(os.cpu_count() or 1, len(sources))
+    alone = workers < 2 or len(sources) < SEVERAL or options.live
+    if alone or not hasattr(os, "fork"):
+        return tuple(check_source(each, rules, options) for each in sources)
+    return tuple(_shared_out(sources, rules, options, workers))
 
 
 def _shared_out(
     sources: list[ModuleSource], rules: Sequence[Rule], options: Options, workers: int
 ) -> list[ModuleReport]:
     """Check modules in processes, each of which has what this one has read so far."""
-    for repository in {source.repository for source in sources}:
-        look_around(repository)
+    for source in sources:
+        look_around(source)
     wait()
     count = len(sources)
     _work.update((i, (source, rules, options)) for i, source in enumerate(sources))

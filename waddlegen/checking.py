@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 import tomllib
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from waddlegen import apply, check, discover, git, mending, output, recall, reports
+from waddlegen import check, discover, recall, reports
 from waddlegen.check import Options
 from waddlegen.errors import UsageError
 from waddlegen.findings import Report, Severity
@@ -94,6 +93,8 @@ def run(request: Request) -> Answer:
     )
     note = ""
     if request.fix or request.unsafe_fixes or request.diff:
+        from waddlegen import apply, mending
+
         static = replace(options, live=False)
         planned = mending.plan(paths, static, request.unsafe_fixes)
         if request.diff:
@@ -103,6 +104,8 @@ def run(request: Request) -> Answer:
         note = f"{len(planned)} file{'' if len(planned) == 1 else 's'} mended"
     report = check.check(paths, options)
     if request.write_baseline is not None:
+        from waddlegen import apply
+
         text = baseline_text(report)
         apply.write_file(request.write_baseline, text)
         count = len(report.findings)
@@ -121,10 +124,14 @@ def _seconds(request: Request) -> float:
 
 def _differences(planned: Mapping[Path, tuple[str, str]], start: Path) -> str:
     """What would be written, as a unified diff."""
+    from difflib import unified_diff
+
+    from waddlegen import output
+
     lines: list[str] = []
     for path, (found, wanted) in sorted(planned.items()):
         name = str(output.relative(path, start.resolve()))
-        lines += difflib.unified_diff(
+        lines += unified_diff(
             found.splitlines(keepends=True),
             wanted.splitlines(keepends=True),
             name,
@@ -240,6 +247,8 @@ def _read_baseline(path: Path | None) -> Baseline:
 
 def _changed(directory: Path, revision: str) -> frozenset[str]:
     """The files that changed since a revision, from the top of the repository."""
+    from waddlegen import git
+
     found: set[str] = set()
     commands = (
         ("diff", "--name-only", "-z", revision, "--"),

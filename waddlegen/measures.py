@@ -582,7 +582,12 @@ def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
 @once
 def _aaa_makers(source: ModuleSource) -> set[str]:
     """The classes with methods for the events, and the functions that return one."""
-    files = (*source.python, *source.core[1])
+    shared = source.once_for_all(_makers_in, lambda: _makers_in(source.core[1]))
+    return shared | _makers_in(source.python)
+
+
+def _makers_in(files: Sequence[PythonFile]) -> set[str]:
+    """Those of some files."""
     methods: dict[str, set[str]] = {}
     for file in files:
         for function in file.functions:

@@ -8,11 +8,12 @@ import os
 import pickle
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache as cache_once
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from waddlegen import cache
 from waddlegen.discover import SKIPPED
@@ -27,6 +28,7 @@ from waddlegen.facts.survey import Survey, survey
 from waddlegen.facts.texts import Requirement
 from waddlegen.findings import Problem
 
+R = TypeVar("R")
 LARGEST = 2_000_000
 MOST_FILES = 20_000
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
@@ -38,12 +40,13 @@ def surveyed(repository: Path) -> Survey:
     return survey(repository)
 
 
-def look_around(repository: Path) -> None:
+def look_around(source: ModuleSource) -> None:
     """Read what all modules of a repository are held against, before they are shared out."""
-    found = surveyed(repository)
+    found = surveyed(source.repository)
     rules_of(found)
     for path in found.yaml:
         objects_of(found, path)
+    _ = source.core
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +223,15 @@ class ModuleSource:
         """The files of the tests."""
         return tuple(file for file in self.every_python if file.is_test)
 
+    def once_for_all(self, key: object, work: Callable[[], R]) -> R:
+        """What is worked out of flask_core, once for all modules that use it."""
+        return surveyed(self.repository).once((key, self.core[0]), work)
+
     @cached_property
     def code(self) -> Code:
         """The program's functions by name."""
-        return Code(self.python, library=Code(self.core[1]))
+        library = self.once_for_all(Code, lambda: Code(self.core[1]))
+        return Code(self.python, library=library)
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:

@@ -123,6 +123,8 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
         if not about and not is_inside(path, folder):
             continue
         text = survey.text(path)
+        if not about and not re.search("(?i)slo|objective", text):
+            continue
         heading = re.search(
             r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$"
             r"|^.*\bobjectives?\b.*\b\d{2}(\.\d+)?\s?%.*$",

@@ -60,7 +60,8 @@ def misfits(root: Node, kind: str, api_version: str) -> Iterator[Misfit]:
         yield from _of_type(root, name, "", frozenset())
 
 
-def resembles(name: str, known: Iterator[str] | tuple[str, ...]) -> str:
+@functools.lru_cache(maxsize=4096)
+def resembles(name: str, known: tuple[str, ...]) -> str:
     """The known name that one was probably meant to be; "" for none."""
     lowered = {each.lower(): each for each in known}
     if name.lower() in lowered:

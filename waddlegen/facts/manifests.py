@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from waddlegen.facts.survey import Survey, folder_of, is_aside, is_inside
-from waddlegen.facts.yamldocs import ABSENT, Duplicate, Node, problem_at
+from waddlegen.facts.yamldocs import ABSENT, Duplicate, Node, Scalar, problem_at
 from waddlegen.findings import Problem
 
 WORKLOADS = frozenset(
@@ -76,6 +76,16 @@ class Pod:
     spec: Node
     labels: Node
     notes: Node = ABSENT
+
+    @cached_property
+    def label_values(self) -> frozenset[tuple[str, Scalar]]:
+        """The labels it is made with."""
+        return values_of(self.labels)
+
+    @cached_property
+    def selector_values(self) -> frozenset[tuple[str, Scalar]]:
+        """The labels by which its workload knows it."""
+        return values_of(self.manifest.spec.at("selector", "matchLabels"))
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
@@ -225,11 +235,14 @@ def is_variable(text: str | None) -> bool:
     return text is not None and _VARIABLE.search(text) is not None
 
 
+def values_of(labels: Node) -> frozenset[tuple[str, Scalar]]:
+    """The keys and values of labels, or of a selector."""
+    return frozenset((key, node.value) for key, node in labels.keys.items())
+
+
 def selects(selector: Node, labels: Node) -> bool:
     """Whether `matchLabels`, or a Service's selector, takes something with labels."""
-    wanted = {key: node.value for key, node in selector.keys.items()}
-    found = {key: node.value for key, node in labels.keys.items()}
-    return wanted.items() <= found.items()
+    return values_of(selector) <= values_of(labels)
 
 
 def references(pods: list[Pod]) -> frozenset[tuple[str, str]]:

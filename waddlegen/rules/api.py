@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from waddlegen.facts.python import PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import health_route, metrics_route
@@ -342,10 +343,8 @@ def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
     ):
         return
     served = {_bare(route.path) for route in module.routes}
-    for file in module.core[1] if module.imports("flask_core") else ():
-        for function in file.functions:
-            for call in (*function.decorators, *function.calls):
-                served |= {_bare(v.text) for v in call.args if v.text.startswith("/")}
+    if module.imports("flask_core"):
+        served |= module.once_for_all(_paths, lambda: _paths(module.core[1]))
     for pod in module.delivery.manifests.pods:
         for container in pod.containers:
             for name in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -355,6 +354,18 @@ def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
                     if _bare(text) not in served and _HEALTHY.search(text):
                         message = f"{name} of {container.name} asks {text}, which nothing serves"
                         yield container.problem(path, message)
+
+
+def _paths(files: Sequence[PythonFile]) -> set[str]:
+    """What may be a path in some files."""
+    return {
+        _bare(value.text)
+        for file in files
+        for function in file.functions
+        for call in (*function.decorators, *function.calls)
+        for value in call.args
+        if value.text.startswith("/")
+    }
 
 
 # Probes of other paths have a rule of their own.

@@ -536,7 +536,9 @@ def _resembles(name: str, other: str) -> bool:
     if one < two or two < one:
         return True
     apart = sorted(one ^ two)
-    return len(apart) == 2 and bool(difflib.get_close_matches(apart[0], apart[1:]))
+    if len(apart) != 2 or apart[0][:1] != apart[1][:1]:
+        return False
+    return bool(difflib.get_close_matches(apart[0], apart[1:]))
 
 
 def _is_mentioned(module: ModuleSource, name: str) -> bool:

@@ -12,6 +12,7 @@ from waddlegen.facts.manifests import (
     is_variable,
     kebab,
     selects,
+    values_of,
 )
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
@@ -27,14 +28,12 @@ def chosen(manifests: Manifests, each: Manifest, selector: Node) -> tuple[Pod, .
     A workload whose own selector is taken counts too: if its template's labels are
     wrong, that is the workload's fault and told there.
     """
+    wanted = values_of(selector)
     return tuple(
         pod
         for pod in manifests.visible_pods
-        if (_same_namespace(each, pod.manifest) or pod.manifest in manifests.own)
-        and (
-            selects(selector, pod.labels)
-            or selects(selector, pod.manifest.spec.at("selector", "matchLabels"))
-        )
+        if (wanted <= pod.label_values or wanted <= pod.selector_values)
+        and (_same_namespace(each, pod.manifest) or pod.manifest in manifests.own)
     )
 
 

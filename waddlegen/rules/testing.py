@@ -11,6 +11,7 @@ from waddlegen.measures import (
     benchmarked,
     edge_cases,
     integration_tests,
+    once,
     shell_suites,
     test_functions,
 )
@@ -132,12 +133,18 @@ def _is_skipped(module: ModuleSource, file: PythonFile, test: Function) -> bool:
         )
         if re.search(r"asyncio|anyio|trio|Isolated|Case", said):
             return False
+    return not _runs_async_tests(module)
+
+
+@once
+def _runs_async_tests(module: ModuleSource) -> bool:
+    """Whether pytest is told to run async tests without a mark on each."""
     for name in ("pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini", ".pytest.ini"):
         for text in (module.read(name), module.read_repository(name)):
             if text and re.search(r"asyncio_mode|anyio|pytest-(trio|aiohttp)", text):
-                return False
+                return True
     # Whatever a conftest does may be what marks them.
-    return not any(
+    return any(
         re.search(
             r"pytest_collection_modifyitems|pytest_pyfunc_call|anyio_backend", f.name
         )
