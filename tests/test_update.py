@@ -551,6 +551,58 @@ def test_edits_travel_with_a_renamed_module(box: Sandbox, waddle: Cli) -> None:
     assert before == without_undo(read_tree(box.root / "generated"))
 
 
+def test_edits_travel_with_a_renamed_module_s_workflow(
+    box: Sandbox, waddle: Cli
+) -> None:
+    """What was added to the file at the fleet root is in the file of the new name."""
+    flows = box.root / "generated/.github/workflows"
+    replace(flows / "demo.yml", "timeout-minutes: 5", "timeout-minutes: 45")
+    before = without_undo(read_tree(box.root / "generated"))
+    (box.root / "module_specs/demo.yaml").unlink()
+    box.spec(LEAST.format(id="better", port=8100) + "legacy_names: [demo]\n", "better")
+
+    done = waddle("update", "--all")
+
+    assert 0 == done.returncode, done.stderr
+    assert not (flows / "demo.yml").exists()
+    text = (flows / "better.yml").read_text("utf-8")
+    assert "timeout-minutes: 45" in text and "name: better" in text
+    assert "nothing to do" in waddle("update", "--all").stdout
+    assert 0 == waddle("undo").returncode
+    assert before == without_undo(read_tree(box.root / "generated"))
+
+
+def test_the_fleet_may_be_the_repository(box: Sandbox, waddle: Cli) -> None:
+    """`fleet = "."`: modules, and the workflows that GitHub looks for, at the top."""
+    (box.root / "pyproject.toml").write_text('[tool.waddlegen]\nfleet = "."\n')
+    (box.root / "generated").rename(box.root.parent / "elsewhere")
+
+    done = waddle("update", "--all")
+
+    assert 0 == done.returncode, done.stderr
+    assert (box.root / ".github/workflows/waddlegen-update.yml").is_file()
+    assert (box.root / "demo/main.py").is_file()
+    assert not (box.root / "generated").exists()
+    replace(box.root / "demo/Dockerfile", "--timeout=5s", "--timeout=25s")
+    box.template("Dockerfile.jinja", "PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=2")
+    assert 0 == waddle("update", "--all").returncode
+    text = (box.root / "demo/Dockerfile").read_text("utf-8")
+    assert "--timeout=25s" in text and "PYTHONUNBUFFERED=2" in text
+    assert "1 module" in waddle("check").stdout
+    assert 0 == waddle("status", "--all").returncode
+
+
+@pytest.mark.parametrize("name", ["..", "/tmp", "templates", "module_specs/x"])
+def test_the_fleet_stays_in_the_project(box: Sandbox, waddle: Cli, name: str) -> None:
+    """Elsewhere, or among the specs and templates, is refused before anything is written."""
+    (box.root / "pyproject.toml").write_text(f'[tool.waddlegen]\nfleet = "{name}"\n')
+
+    done = waddle("update", "--all")
+
+    assert 2 == done.returncode
+    assert "[tool.waddlegen] fleet must be a folder of the project" in done.stderr
+
+
 MIGRATION = '''
 def migrate(files):
     """utils/logging.py is named for what it does now, and says so."""

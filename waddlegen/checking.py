@@ -184,6 +184,8 @@ _SETTINGS = {
     "fail-level": str,
     "baseline": str,
     "format": str,
+    # Where the modules are; read by the commands that render them.
+    "fleet": str,
 }
 
 

@@ -9,7 +9,7 @@ from waddlegen.errors import UsageError
 from waddlegen.fleet import Fleet, Step
 from waddlegen.lock import Lock
 from waddlegen.plan import Ownership, plan
-from waddlegen.project import FLEET, SPECS, TEMPLATES, Project, catalogue_ids
+from waddlegen.project import SPECS, TEMPLATES, Project, catalogue_ids
 from waddlegen.spec import ModuleSpec
 from waddlegen.tree import FileTree
 
@@ -21,11 +21,12 @@ class Made:
     spec: ModuleSpec
     module: Step
     steps: tuple[Step, ...]
+    fleet: str
 
     @property
     def folder(self) -> PurePosixPath:
         """The module's folder, from the project's root."""
-        return PurePosixPath(FLEET) / self.spec.package
+        return PurePosixPath(self.fleet) / self.spec.package
 
     @property
     def paths(self) -> tuple[PurePosixPath, ...]:
@@ -67,7 +68,7 @@ def create(
         module,
         modules.fleet_step((spec, *others)),
     )
-    return Made(spec, module, steps)
+    return Made(spec, module, steps, project.fleet_name)
 
 
 def _spec_files(

@@ -379,9 +379,29 @@ class Fleet:
         renderer = self.fleet_renderer
         wanted = renderer.render(fleet_context(specs))
         folder = self.project.fleet
-        bases = self.bases.of_fleet(read_lock(folder))
+        recorded = read_lock(folder)
+        bases = self.bases.of_fleet(recorded)
         version, record = renderer.tree.version, recorded_specs(specs)
-        return self._step(folder, wanted, version, record, bases, shared=True)
+        moves = self._moved_of_fleet(recorded, specs)
+        return self._step(folder, wanted, version, record, bases, True, moves)
+
+    def _moved_of_fleet(
+        self, recorded: Lock, specs: Iterable[ModuleSpec]
+    ) -> Mapping[PurePosixPath, PurePosixPath]:
+        """The files of renamed modules: under the former names, and those of today."""
+        listed = recorded.spec.get("modules")
+        old = (
+            [recorded_spec(each) for each in listed] if isinstance(listed, list) else []
+        )
+        former = {spec.id: spec for spec in old if spec is not None}
+        moves: dict[PurePosixPath, PurePosixPath] = {}
+        for spec in specs:
+            names = [name for name in spec.legacy_names if name in former]
+            if names and spec.id not in former:
+                before = self.fleet_renderer.sources(fleet_context([former[names[0]]]))
+                after = self.fleet_renderer.sources(fleet_context([spec]))
+                moves |= shift.pairs(before, after, {})
+        return moves
 
     def _step(
         self,
@@ -391,17 +411,26 @@ class Fleet:
         spec: Mapping[str, object],
         base: Base,
         shared: bool = False,
+        moves: Mapping[PurePosixPath, PurePosixPath] | None = None,
     ) -> Step:
         """Plan one folder against what is on disk and what was recorded."""
         recorded = read_lock(folder)
         waiting = pending.read(folder)
         if waiting:
             return Step(folder, _waiting(waiting), None, shared, waiting=waiting)
-        found = disk.read_files(folder, {*wanted, *recorded.files})
+        before = disk.read_files(folder, {*wanted, *recorded.files})
+        start = shift.moved(shift.Shifted(before, recorded, base), moves or {})
         planned = plan(
-            wanted, found, recorded, _managed, self.force, base, self.restore
+            wanted,
+            start.found,
+            start.lock,
+            _managed,
+            self.force,
+            start.base,
+            self.restore,
         )
-        record = Lock(version, spec, planned.recorded(recorded), recorded.owned)
+        planned = shift.settled(planned, before, start.found)
+        record = Lock(version, spec, planned.recorded(start.lock), start.lock.owned)
         return Step(folder, planned, record, shared)
 
 

@@ -1,9 +1,11 @@
 """The project a command works in: where its specs, its templates and its fleet are."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from waddlegen import bundled
+from waddlegen.errors import UsageError
 
 SPECS = "module_specs"
 FLEET = "generated"
@@ -12,7 +14,12 @@ TEMPLATES = "templates"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder with `module_specs/` and `generated/`, the fleet root; it may be empty yet."""
+    """A folder with `module_specs/` and the fleet root; it may be empty yet.
+
+    The fleet root is `generated/`, or what `fleet` says in `[tool.waddlegen]` of the
+    project's pyproject.toml: `fleet = "."` puts the modules at the top of the repository,
+    where GitHub looks for their workflows.
+    """
 
     root: Path
 
@@ -24,7 +31,17 @@ class Project:
     @property
     def fleet(self) -> Path:
         """The fleet root: the rendered modules side by side."""
-        return self.root / FLEET
+        return self.root / self.fleet_name
+
+    @property
+    def fleet_name(self) -> str:
+        """The fleet root, from the project's root."""
+        path = self.root / "pyproject.toml"
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            return FLEET
+        return _fleet_name(path, changed)
 
     @property
     def templates(self) -> Path:
@@ -39,6 +56,32 @@ class Project:
     def module_ids(self) -> tuple[str, ...]:
         """The ids of the modules described here, sorted."""
         return ids_in(self.specs)
+
+
+@functools.lru_cache(maxsize=8)
+def _fleet_name(path: Path, changed: int) -> str:
+    """What a pyproject.toml says of the fleet root; `changed` is when it last did."""
+    text = path.read_text("utf-8", "replace")
+    if "tool.waddlegen" not in text or "fleet" not in text:
+        return FLEET
+    import tomllib
+
+    try:
+        settings = tomllib.loads(text).get("tool", {}).get("waddlegen", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from None
+    name = settings.get("fleet", FLEET)
+    parts = Path(name).parts if isinstance(name, str) else ("..",)
+    if (
+        Path(*parts).is_absolute()
+        or ".." in parts
+        or parts[:1] in ((SPECS,), (TEMPLATES,))
+    ):
+        raise UsageError(
+            f"{path}: [tool.waddlegen] fleet must be a folder of the project, like"
+            ' "generated" or "."'
+        )
+    return str(name)
 
 
 def ids_in(folder: Path) -> tuple[str, ...]:
