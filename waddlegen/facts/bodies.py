@@ -180,22 +180,36 @@ def _check_of_test(test: ast.expr, taken: set[str], made: BodyRead) -> int:
     if _mentions(test, {made.name}):
         made.none_checked |= _tests_none(test, made.name)
     level = 1
+    if _denies(test):
+        made.asked = True
     stack: list[ast.AST] = [test]
     while stack:
         item = stack.pop()
         if isinstance(item, ast.Call):
             last = dotted(item.func).rpartition(".")[2]
             if last in _CHECKS and any(_mentions(arg, taken) for arg in item.args):
-                level = 2
+                # How long something is says nothing of what it is.
+                level = max(level, 1 if last == "len" and not made.asked else 2)
         if isinstance(item, ast.Compare):
             ordered = isinstance(item.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
             chosen = isinstance(item.ops[0], ast.In | ast.NotIn) and _mentions(
                 item.left, taken
             )
-            if (ordered or chosen) and not isinstance(item.left, ast.Constant):
+            sized = isinstance(item.left, ast.Call) and dotted(item.left.func) == "len"
+            plain = isinstance(item.left, ast.Constant) or (sized and not made.asked)
+            if (ordered or chosen) and not plain:
                 level = 2
         stack += children(item)
     return level
+
+
+def _denies(test: ast.expr) -> bool:
+    """Whether a test, or a part of it, asks if something is missing, or what it is."""
+    return any(
+        isinstance(each, ast.UnaryOp)
+        or (isinstance(each, ast.Call) and dotted(each.func) == "isinstance")
+        for each in ast.walk(test)
+    )
 
 
 def _tests_none(test: ast.expr, name: str) -> bool:

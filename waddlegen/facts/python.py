@@ -146,6 +146,8 @@ class BodyRead:
     typed: bool = False
     evidence: int = 0
     silent: bool = False
+    # Whether something asked if it, or a part of it, is there.
+    asked: bool = False
 
 
 @dataclass(slots=True)

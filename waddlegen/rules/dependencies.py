@@ -225,9 +225,11 @@ def unused_dependency(module: ModuleSource) -> Iterator[Problem]:
     Good:
         only what is imported
     """
+    # What flask_core imports is required by each module, which brings it into the image.
+    shared = module.core[1] if module.imports("flask_core") else ()
     used = {
         each.module.partition(".")[0]
-        for file in module.every_python
+        for file in (*module.every_python, *shared)
         for each in file.imports
     }
     provided = {normal(top) for top in used}

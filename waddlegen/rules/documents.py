@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waddlegen.facts.python import PythonFile
 from waddlegen.facts.texts import env_names
 from waddlegen.facts.words import is_placeholder, is_secret
 from waddlegen.findings import Problem, Severity, Verdict
@@ -193,7 +194,7 @@ def example_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
     if example is None or not module.env:
         return
     path, text = example
-    names = {read.name for read in module.env}
+    names = {read.name for read in module.env} | _read_by_core(module)
     said = "".join(
         module.read(f) or ""
         for f in module.files
@@ -202,3 +203,28 @@ def example_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
     for name, (_, line) in env_names(text).items():
         if name not in names and not re.search(rf"\b{name}\b", said):
             yield module.problem(path, line, f"nothing reads {name}")
+
+
+def _read_by_core(module: ModuleSource) -> set[str]:
+    """The variables that settings of flask_core are named for, their prefixes before them."""
+    names: set[str] = set()
+    for file in module.core[1]:
+        prefixes = {"", *_prefixes(file)}
+        for made in file.classes:
+            if any("Settings" in base for base in made.bases):
+                fields = (
+                    each.target.upper() for each in made.fields if each.annotation
+                )
+                names |= {f"{prefix}{name}" for name in fields for prefix in prefixes}
+        for function in file.functions:
+            names |= {name for name, _ in function.environ}
+            names |= {v.text for call in function.calls for v in call.args}
+    return names
+
+
+def _prefixes(file: PythonFile) -> Iterator[str]:
+    """What settings of a file put before the names of their fields."""
+    for call in file.calls:
+        prefix = call.keywords.get("env_prefix")
+        if prefix is not None and prefix.kind == "str":
+            yield prefix.text.upper()
