@@ -142,3 +142,23 @@ def test_without_live_no_module_is_run(cli: Cli, tmp_path: Path) -> None:
     cli("check", str(folder))
 
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_library_that_nothing_brings_is_told_by_the_requirements(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """What only the start shows: a bound that is older than what the code imports."""
+    files = {
+        "shop/app.py": f"import quart.not_there_yet\n{SERVICE}",
+        "shop/requirements.txt": (HERE / "quotes/requirements.txt").read_text("utf-8"),
+        "shop/Dockerfile": 'FROM python:3.13-slim\nCOPY . .\nCMD ["hypercorn", "app:app"]\n',
+        ".git/HEAD": "ref: refs/heads/main\n",
+    }
+    build_tree(tmp_path, files)
+    report = checked(cli, tmp_path / "shop", "--select", "WB824")
+
+    (finding,) = report["findings"]
+    line = files["shop/requirements.txt"].splitlines()[finding["line"] - 1]
+    assert line.startswith("quart")
+    assert "there is no module `quart.not_there_yet`" in finding["message"]
+    assert "fail" == report["verdicts"]["P3"]
