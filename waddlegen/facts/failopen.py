@@ -54,10 +54,11 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
             re.IGNORECASE,
         )
     )
+    hooked = bool(re.search(r"webhook|hook$|eventsub", function.qualname, re.I))
     statements = _statements(body)
     for item in statements:
         if isinstance(item, ast.If):
-            found += _branch(item, received, wraps, strict)
+            found += _branch(item, received, wraps, strict, hooked)
             found += _without_header(item, received, statements)
         elif isinstance(item, ast.Try) and strict:
             found += _failure(item, wraps)
@@ -109,12 +110,12 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _branch(
-    item: ast.If, received: set[str], wraps: set[str], strict: bool
+    item: ast.If, received: set[str], wraps: set[str], strict: bool, hooked: bool
 ) -> list[FailOpen]:
     """`if not SECRET: return True`, and `if SECRET: verify(...)` with nothing else."""
     name = _unset(item.test, received)
     if name:
-        line = _lets_in(item.body, wraps, strict)
+        line = _lets_in(item.body, wraps, strict, hooked)
         if line:
             at = item.lineno if line - item.lineno <= 2 else line
             return [FailOpen(at, name, "unset")]
@@ -249,8 +250,26 @@ def _switch(test: ast.expr) -> str:
     return ""
 
 
-def _lets_in(body: list[ast.stmt], wraps: set[str], strict: bool) -> int:
-    """The line on which a branch lets the caller in."""
+def _is_success(value: ast.expr | None) -> bool:
+    """Whether a view answers that all is well."""
+    if isinstance(value, ast.Tuple) and len(value.elts) > 1:
+        status = value.elts[1]
+        return isinstance(status, ast.Constant) and status.value in (200, 202, 204)
+    if isinstance(value, ast.Call):
+        last = dotted(value.func).rpartition(".")[2]
+        numbers = [n.value for n in ast.walk(value) if isinstance(n, ast.Constant)]
+        refused = any(isinstance(n, int) and 300 <= n <= 599 for n in numbers)
+        return last in _SUCCESSES and not refused
+    return False
+
+
+_SUCCESSES = frozenset("success_response ok jsonify success".split())
+
+
+def _lets_in(
+    body: list[ast.stmt], wraps: set[str], strict: bool, hooked: bool = False
+) -> int:
+    """The line on which a branch lets the caller in; `hooked` is for a webhook's view."""
     for item in _statements(body):
         if isinstance(item, ast.Raise):
             return 0
@@ -259,6 +278,8 @@ def _lets_in(body: list[ast.stmt], wraps: set[str], strict: bool) -> int:
             if isinstance(value, ast.Await):
                 value = value.value
             if strict and isinstance(value, ast.Constant) and value.value is True:
+                return item.lineno
+            if hooked and _is_success(value):
                 return item.lineno
             if isinstance(value, ast.Tuple) and value.elts:
                 first = value.elts[0]

@@ -245,9 +245,9 @@ def bind(function: Function, call: Call, skip: int) -> str:
     if call.star:
         return ""
     pairs: list[tuple[str, Value]] = [
-        (p.annotation, value) for p, value in zip(positional, plain, strict=False)
+        (_kind(p), value) for p, value in zip(positional, plain, strict=False)
     ]
-    by_name = {p.name: p.annotation for p in function.parameters}
+    by_name = {p.name: _kind(p) for p in function.parameters}
     pairs += [(by_name.get(name, ""), value) for name, value in call.keywords.items()]
     for annotation, value in pairs:
         if annotation == "str" and value.kind == "num":
@@ -255,6 +255,16 @@ def bind(function: Function, call: Call, skip: int) -> str:
         if annotation == "int" and value.kind == "str" and not value.text.isdigit():
             return f'takes a number where it is given "{value.text[:30]}"'
     return ""
+
+
+def _kind(parameter: Parameter) -> str:
+    """What a parameter takes: what it says, else what its default is."""
+    given = parameter.default
+    if parameter.annotation or given is None:
+        return parameter.annotation
+    if given.kind == "num" and given.text.isdigit():
+        return "int"
+    return "str" if given.kind == "str" and given.text else ""
 
 
 def signature(function: Function, skip: int) -> str:
