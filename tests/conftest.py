@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # Modules that tests run; their own tests are theirs.
-collect_ignore = ["live"]
+collect_ignore = ["live", "labelled"]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
