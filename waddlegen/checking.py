@@ -15,7 +15,7 @@ from waddlegen import check, discover, recall, reports
 from waddlegen.check import Options
 from waddlegen.errors import UsageError
 from waddlegen.findings import Report, Severity
-from waddlegen.rules.rule import Rule, load
+from waddlegen.rules.rule import Rule, load, rules_of_others
 
 Baseline = dict[tuple[str, str, str], int]
 PROFILES = ("standard", "legacy")
@@ -54,18 +54,13 @@ class Answer:
 
 def looked_at(request: Request) -> dict[str, object]:
     """The signature of everything that the answer depends on, rules of others apart."""
-    if not all(_is_ours(each) for each in load().values()):
+    if rules_of_others():
         return recall.UNSIGNED
     starts = [request.directory / path for path in request.paths] or [request.directory]
     roots = {discover.repository_of(start.resolve()) for start in starts}
     baseline = _settings(request.directory).get("baseline")
     files = [request.directory / str(baseline)] if baseline else []
     return recall.signed(roots, [*files, *_settings_files(request.directory)])
-
-
-def _is_ours(rule: Rule) -> bool:
-    """Whether a rule changes only with waddlegen."""
-    return rule.check.__module__.startswith("waddlegen.")
 
 
 def run(request: Request) -> Answer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,14 @@ def load(live: bool = False) -> dict[str, Rule]:
     _import_all(package)
     if live:
         _import_all(importlib.import_module("waddlegen.probes"))
-    for entry in entry_points(group="waddlegen.rules"):
+    for entry in rules_of_others():
         entry.load()
     return {code: each for code, each in sorted(RULES.items()) if live or not each.live}
+
+
+def rules_of_others() -> Sequence[EntryPoint]:
+    """Where other packages say that they have rules; these do not change with waddlegen."""
+    return tuple(entry_points(group="waddlegen.rules"))
 
 
 def _import_all(package: ModuleType) -> None:
