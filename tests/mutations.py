@@ -255,15 +255,217 @@ DEFECTS: dict[str, list[Edit]] = {
 }
 
 # What no single edit of a rendered module can make wrong, and why.
+
+# And for each of lesser weight.
+DEFECTS |= {
+    "WB107": [
+        (
+            README,
+            "http://localhost:8024/api/v1/inventory -H",
+            "http://localhost:8025/api/v1/inventory -H",
+        ),
+    ],
+    "WB214": [
+        (
+            H,
+            "    result = await service().list_inventory(call, params)\n",
+            '    try:\n        result = await service().list_inventory(call, params)\n    except RuntimeError as error:\n        return error_response(500, "internal_error", str(error))\n',
+        ),
+        (
+            H,
+            "from flask_core.api import action_response, result_response",
+            "from flask_core.api import action_response, error_response, result_response",
+        ),
+    ],
+    "WB308": [
+        ("tests/test_benchmark.py", None, None),
+    ],
+    "WB422": [
+        (
+            H,
+            "    call, params = await read_query(ListInventoryParams)\n",
+            '    data = await request.get_json()\n    data.get("x")\n    call, params = await read_query(ListInventoryParams)\n',
+        ),
+        (H, "import Blueprint, Response", "import Blueprint, Response, request"),
+    ],
+    "WB501": [
+        (H, '"/api/v1/inventory/search"', '"/inventory/search"'),
+        (README, "`/api/v1/inventory/search`", "`/inventory/search`"),
+    ],
+    "WB502": [
+        (H, '"/api/v1/action/delete_item"', '"/api/v1/actions/delete_item"'),
+        (README, "`/api/v1/action/delete_item`", "`/api/v1/actions/delete_item`"),
+    ],
+    "WB503": [
+        (
+            H,
+            '    return action_response("delete_item", result)',
+            '    return {"deleted": result}',
+        ),
+    ],
+    "WB505": [
+        (
+            H,
+            "    result = await service().list_inventory(call, params)\n",
+            '    if not params:\n        return jsonify({"success": False, "error": "nothing"})\n    result = await service().list_inventory(call, params)\n',
+        ),
+        (H, "import Blueprint, Response", "import Blueprint, Response, jsonify"),
+    ],
+    "WB506": [
+        (
+            H,
+            "from flask_core.api import action_response, result_response",
+            "from flask_core.api import action_response, error_response, result_response",
+        ),
+        (
+            H,
+            "    result = await service().list_inventory(call, params)\n",
+            '    try:\n        result = await service().list_inventory(call, params)\n    except ConnectionError:\n        return error_response(404, "not_found")\n',
+        ),
+    ],
+    "WB612": [
+        (
+            H,
+            "from flask_core.api import action_response, result_response",
+            "from flask_core.api import action_response, error_response, result_response",
+        ),
+        (
+            H,
+            "    result = await service().list_inventory(call, params)\n",
+            '    try:\n        result = await service().list_inventory(call, params)\n    except Exception:\n        logger.error("failed")\n        return error_response(500, "internal_error")\n',
+        ),
+        (
+            H,
+            "blueprint = Blueprint",
+            "logger = getLogger(__name__)\nblueprint = Blueprint",
+        ),
+        (H, "from quart import", "from logging import getLogger\n\nfrom quart import"),
+    ],
+    "WB701": [
+        (README, "## Setup", "## Words"),
+    ],
+    "WB702": [
+        (
+            README,
+            "| GET | `/api/v1/inventory/log` | user | List inventory log, page by page. |\n",
+            "",
+        ),
+        ("openapi.yaml", "  /api/v1/inventory/log:", "  /api/v1/inventory/logs:"),
+    ],
+    "WB802": [
+        ("Dockerfile", "FROM python:3.13-slim", "FROM python:3.12-slim"),
+    ],
+    "WB805": [
+        ("Dockerfile", "pip install --no-cache-dir", "pip install"),
+    ],
+    "WB806": [
+        (
+            "Dockerfile",
+            "COPY inventory_interaction/requirements.txt ./\n",
+            "COPY inventory_interaction/ ./\n",
+        ),
+    ],
+    "WB807": [
+        (
+            "Dockerfile",
+            'CMD ["sh", "-c", "exec python -m uvicorn main:app --host 0.0.0.0 --port \\"$MODULE_PORT\\" --timeout-graceful-shutdown 25 --no-access-log --log-level warning"]',
+            "CMD python -m uvicorn main:app --host 0.0.0.0 --port $MODULE_PORT --timeout-graceful-shutdown 25",
+        ),
+    ],
+    "WB808": [
+        ("k8s/configmap.yaml", '"8024"', '"8025"'),
+    ],
+    "WB811": [
+        (
+            "Dockerfile",
+            "WORKDIR /app\n",
+            "WORKDIR /app\n\nRUN apt-get update && apt-get install -y curl\n",
+        ),
+    ],
+    "WB812": [
+        (
+            "../.github/workflows/inventory-interaction.yml",
+            "docker build",
+            "docker buildx ls",
+        ),
+    ],
+    "WB823": [
+        ("requirements.txt", "quart>=0.20,<0.24", "quart"),
+    ],
+    "WB848": [
+        (D, "inventory-interaction:v0.2.0", "inventory-interaction:latest"),
+    ],
+    "WB850": [
+        (
+            D,
+            "  labels:\n    app: waddlebot\n    module: inventory-interaction\n    app.kubernetes.io/name: action-inventory\n",
+            "  labels:\n",
+        ),
+    ],
+    "WB851": [
+        ("k8s/pdb.yaml", None, None),
+    ],
+    "WB870": [
+        (D, "terminationGracePeriodSeconds: 40", "terminationGracePeriodSeconds: 10"),
+    ],
+    "WB871": [
+        (D, "        seccompProfile:\n          type: RuntimeDefault\n", ""),
+    ],
+    "WB877": [
+        (
+            D,
+            "  revisionHistoryLimit: 5\n",
+            "  revisionHistoryLimit: 5\n  replicas: 3\n",
+        ),
+    ],
+    "WB878": [
+        (
+            D,
+            "    matchLabels: {app: inventory-interaction}\n  template:",
+            '    matchLabels: {app: inventory-interaction, app.kubernetes.io/version: "0.2.0"}\n  template:',
+        ),
+    ],
+    "WB912": [
+        ("k8s/prometheusrule.yaml", "          for: 2m\n", ""),
+    ],
+}
+
 NOT_HERE = {
+    "WB101": "the Dockerfile, the README and the tests name main.py too",
+    "WB102": "every part is imported by another",
     "WB104": "create_app registers the module",
+    "WB105": "create_app closes what it opens",
+    "WB106": "create_app drains",
     "WB203": "mypy speaks with --exact alone",
     "WB211": "create_app answers every failure with the envelope",
+    "WB215": "create_app answers unknown paths",
+    "WB303": "the contract test calls every operation of openapi.yaml",
+    "WB305": "the edge cases stand in the same file",
+    "WB307": "the contract test expects most statuses",
+    "WB433": "it has no webhook",
+    "WB434": "it has no webhook",
     "WB447": "the data layer asks for the community in every statement",
+    "WB507": "one route without a limit is let be, where others have one",
+    "WB508": "create_app carries the correlation id",
     "WB511": "create_app has the health routes",
+    "WB513": "create_app has the health routes",
+    "WB557": "it has no batch",
     "WB601": "create_app sets up the log",
+    "WB605": "create_app sets up the log",
+    "WB606": "create_app sets up the log",
+    "WB608": "create_app sets up the log",
+    "WB610": "runs only when it is selected",
+    "WB703": "it reads the platform's variables alone, which flask_core documents",
+    "WB705": "runs only when it is selected",
+    "WB809": "nothing of the context is copied whole",
+    "WB810": "runs only when it is selected",
+    "WB822": "runs only when it is selected",
+    "WB832": "create_app reads the platform's variables",
+    "WB834": "it reads the platform's variables alone",
     "WB833": "Settings refuse to start without a variable, and manifests give a ConfigMap whole",
     "WB901": "create_app has the metrics",
+    "WB911": "the objective stands in the same file",
+    "WB913": "rules on the budget say it too",
     "WB951": "takes two modules",
     "WB952": "takes two modules",
 }
