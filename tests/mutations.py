@@ -258,6 +258,45 @@ DEFECTS: dict[str, list[Edit]] = {
 
 # And for each of lesser weight.
 DEFECTS |= {
+    "WB447": [
+        (
+            "services/items_service.py",
+            "        await self.resources.db.delete_one(InventoryItem, id=params.item_id)\n",
+            '        await self.resources.db.execute(\n            "DELETE FROM inventory_items WHERE id = :id", {"id": params.item_id}\n        )\n',
+        ),
+    ],
+    "WB833": [
+        (
+            "utils/extra.py",
+            None,
+            '"""One defect."""\n\nimport os\n\nVALUE = os.environ["EXTRA_URL"]\n',
+        ),
+        (README, "| `DB_HOST` |", "| `EXTRA_URL` | | An address. |\n| `DB_HOST` |"),
+        (".env.example", "DB_HOST=", "EXTRA_URL=\nDB_HOST="),
+    ],
+    "WB951": [
+        (
+            "../other/app.py",
+            None,
+            'from quart import Quart\nfrom pydantic import BaseModel\n\napp = Quart(__name__)\n\n\nclass Event(BaseModel):\n    user_id: str\n\n\n@app.post("/api/v1/notes")\nasync def notes():\n    data = Event.model_validate(await request.get_json())\n',
+        ),
+        ("../other/Dockerfile", None, "FROM python:3.13-slim\n"),
+        ("../other/config.py", None, "X = 1\n"),
+        (
+            "utils/extra.py",
+            None,
+            '"""One defect."""\n\nfrom typing import Any\n\n\nasync def send(session: Any, url: str) -> None:\n    """Do one thing."""\n    await session.post(f"{url}/api/v1/notes", json={"user": "x"})\n',
+        ),
+    ],
+    "WB952": [
+        (
+            "../other/config.py",
+            None,
+            'import os\n\nPORT = int(os.getenv("MODULE_PORT", "8024"))\n',
+        ),
+        ("../other/app.py", None, "x = 1\n"),
+        ("../other/Dockerfile", None, "FROM python:3.13-slim\nEXPOSE 8024\n"),
+    ],
     "WB107": [
         (
             README,
@@ -444,7 +483,6 @@ NOT_HERE = {
     "WB307": "the contract test expects most statuses",
     "WB433": "it has no webhook",
     "WB434": "it has no webhook",
-    "WB447": "the data layer asks for the community in every statement",
     "WB507": "one route without a limit is let be, where others have one",
     "WB508": "create_app carries the correlation id",
     "WB511": "create_app has the health routes",
@@ -462,10 +500,7 @@ NOT_HERE = {
     "WB822": "runs only when it is selected",
     "WB832": "create_app reads the platform's variables",
     "WB834": "it reads the platform's variables alone",
-    "WB833": "Settings refuse to start without a variable, and manifests give a ConfigMap whole",
     "WB901": "create_app has the metrics",
     "WB911": "the objective stands in the same file",
     "WB913": "rules on the budget say it too",
-    "WB951": "takes two modules",
-    "WB952": "takes two modules",
 }

@@ -142,6 +142,7 @@ def test_a_defect_around_the_code_is_what_is_found(code: str, module: Path) -> N
             path.unlink()
         elif before is None:
             assert not path.exists()
+            path.parent.mkdir(exist_ok=True)
             path.write_text(after, "utf-8")
         else:
             head, found_it, tail = path.read_text("utf-8").rpartition(before)

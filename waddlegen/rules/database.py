@@ -145,7 +145,7 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
     Good:
         DELETE FROM quotes WHERE id = %s AND community_id = %s
     """
-    scoped: set[str] = set()
+    scoped = set(_scoped_models(module))
     for _, function in module.functions():
         for statement in function.sql:
             if "community_id" in statement.text:
@@ -174,6 +174,17 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
                     f"the table {tables.pop()} has a community_id, and this statement does"
                     " not ask for it",
                 )
+
+
+def _scoped_models(module: ModuleSource) -> Iterator[str]:
+    """The tables of models that have a community_id, their own or flask_core's."""
+    for file in module.python:
+        for made in file.classes:
+            given = {each.target: each.value for each in made.fields}
+            scoped = "community_id" in given or "CommunityScoped" in made.bases
+            table = given.get("__tablename__")
+            if scoped and table is not None and table.kind == "str":
+                yield table.text.lower()
 
 
 def _checks_owner(function: Function, statement: Sql) -> bool:
