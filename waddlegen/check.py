@@ -95,7 +95,7 @@ def _shared_out(
     sources: list[ModuleSource], rules: Sequence[Rule], options: Options, workers: int
 ) -> list[ModuleReport]:
     """Check modules in processes, each of which has what this one has read so far."""
-    for source in sources:
+    for source in {each.repository: each for each in sources}.values():
         look_around(source)
     wait()
     count = len(sources)

@@ -74,8 +74,10 @@ def together(modules: Iterable[ModuleSource]) -> Iterator[None]:
     for (folder, length, ignored), some in groups.items():
         files = [str(path) for module in some for path in _python(module)]
         if files and len(files) <= _MOST_FILES and tool("ruff"):
-            run = _Run(folder, length, ignored, files)
-            _started.update({module.folder: run for module in some})
+            # What cannot be started together is tried one by one.
+            with contextlib.suppress(OSError):
+                run = _Run(folder, length, ignored, files)
+                _started.update({module.folder: run for module in some})
     try:
         yield
     finally:

@@ -539,7 +539,6 @@ def serves_html(source: ModuleSource) -> Proof | None:
 
 
 _EVENTS = frozenset({"AUTH", "AUTHZ", "AUDIT"})
-_FORMAT = "a format with the AAA fields"
 
 
 @once
@@ -555,16 +554,16 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
         for each in (*function.assigns,):
             text = each.value.text
             if "community=%(community)" in text or "action=%(action)" in text:
-                return at(source, file, each.line, _FORMAT)
+                return at(source, file, each.line, "a format with the AAA fields")
         for call in function.calls:
             if is_log_call(call.name, call.last) and any(
                 "action=" in v.text and "result=" in v.text for v in call.args
             ):
-                return at(source, file, call.line, _FORMAT)
+                return at(source, file, call.line, "a format with the AAA fields")
             if call.last == "Formatter" and any(
                 "%(action)" in v.text for v in call.args
             ):
-                return at(source, file, call.line, _FORMAT)
+                return at(source, file, call.line, "a format with the AAA fields")
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, "create_app sets it up")
     return None
@@ -825,7 +824,8 @@ def rotation(source: ModuleSource) -> Proof | None:
             if "RotatingFileHandler" in entry.value.text:
                 return at(source, file, entry.line, entry.value.text)
     setup = sets_up_aaa(source)
-    if setup and (source.uses_create_app or setup.text != _FORMAT):
+    made = (_makes_aaa(source, file, call) for file, _, call in source.calls())
+    if setup and (source.uses_create_app or any(made)):
         rotates = any(
             "RotatingFileHandler" in name
             for file in source.core[1]
