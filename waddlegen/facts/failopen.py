@@ -53,7 +53,7 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
             function.qualname,
             re.IGNORECASE,
         )
-    )
+    ) or any(call.last in _COMPARES for call in function.calls)
     hooked = bool(re.search(r"webhook|hook$|eventsub", function.qualname, re.I))
     statements = _statements(body)
     for item in statements:

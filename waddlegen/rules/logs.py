@@ -372,7 +372,7 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
         for a in function.assigns
     ):
         return True
-    if _is_form_with_password(name, function):
+    if _is_form_with_password(name, function) or _is_answer_with_tokens(name, function):
         return True
     if is_secret(last) and not last.endswith(("_present", "_set", "Error")):
         exists = value.kind == "other" and value.text in {"Compare", "UnaryOp"}
@@ -384,6 +384,14 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
     if last == "headers" and ("request" in name or _are_ours(name, function)):
         return True
     return name == "headers" and _are_ours(name, function)
+
+
+def _is_answer_with_tokens(name: str, function: Function) -> bool:
+    """Whether a name is the whole answer to a request for tokens."""
+    return re.search(r"token|oauth|credential", function.name) is not None and any(
+        each.target == name and each.value.text.endswith(".json")
+        for each in function.assigns
+    )
 
 
 def _is_form_with_password(name: str, function: Function) -> bool:
