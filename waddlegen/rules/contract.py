@@ -350,40 +350,28 @@ def _never_awaited(
         return
     if call.awaited:
         return
-    if call.name in {"request.get_json", "request.get_data"} and _quart(file):
-        if call.target or call.bare:
-            yield module.problem(
-                file,
-                call.line,
-                f"`{call.name}()` is a coroutine in Quart and is not awaited",
-                call.column,
-                topic="async",
-            )
-        return
-    if call.name in _QUART and _from_quart(file, call.name) and function.is_async:
-        if call.bare or any(
-            each.line == call.line
-            and (each.value.kind, each.value.text) == ("call", call.name)
-            for each in function.returns
-        ):
-            yield module.problem(
-                file,
-                call.line,
-                f"`{call.name}()` is a coroutine in Quart and is not awaited",
-                call.column,
-                topic="async",
-            )
-        return
-    if not call.bare:
-        return
-    if _is_coroutine(module, file, function, call, names):
-        yield module.problem(
-            file,
-            call.line,
-            f"`{call.name}()` is a coroutine and is never awaited: it does nothing",
-            call.column,
-            topic="async",
-        )
+    reads = call.name in {"request.get_json", "request.get_data"} and _quart(file)
+    shows = call.name in _QUART and _from_quart(file, call.name) and function.is_async
+    message = ""
+    if reads and (call.target or call.bare):
+        message = "is a coroutine in Quart and is not awaited"
+    elif shows and (call.bare or _is_returned(function, call)):
+        message = "is a coroutine in Quart and is not awaited"
+    elif not (reads or shows) and call.bare:
+        if _is_coroutine(module, file, function, call, names):
+            message = "is a coroutine and is never awaited: it does nothing"
+    if message:
+        text = f"`{call.name}()` {message}"
+        yield module.problem(file, call.line, text, call.column, topic="async")
+
+
+def _is_returned(function: Function, call: Call) -> bool:
+    """Whether a call is what a function answers with."""
+    return any(
+        each.line == call.line
+        and (each.value.kind, each.value.text) == ("call", call.name)
+        for each in function.returns
+    )
 
 
 _QUART = frozenset(
