@@ -1,8 +1,9 @@
-"""How far the check agrees with people: hand-written modules, labelled line by line.
+"""How far the check agrees with a reviewer: modules in the styles of several teams, labelled.
 
-Whoever wrote and labelled them had read the standard and not the rules. `missed` and
-`reported` in the labels say where the rules are known to be wrong; taking one away is
-progress, adding one has to be done on purpose.
+They were written and labelled line by line from the standard alone, without a look at the
+rules; the rules were mended on them afterwards. `missed` and `reported` in the labels say
+where the rules are known to be wrong: taking one away is progress, adding one has to be done
+on purpose.
 """
 
 import json
@@ -20,7 +21,7 @@ LABELLED = sorted(
     path.parent for path in (ROOT / "tests/labelled").glob("*/labels.json")
 )
 NEAR = 2
-# The share of verdicts that are exactly those of the people, without running anything.
+# The share of verdicts that are exactly the reviewer's, without running anything.
 AGREED = 0.85
 
 
@@ -81,7 +82,7 @@ def test_mistakes_in_manifests_are_found(seen: tuple[dict[str, Any], Report]) ->
 
 
 def test_verdicts_agree(seen: tuple[dict[str, Any], Report]) -> None:
-    """With what people said of each bullet of the checklist."""
+    """With what the reviewer says of each bullet of the checklist."""
     labels, report = seen
     verdicts = {
         (module.path, bullet): str(judgement.verdict)
