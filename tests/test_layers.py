@@ -1,6 +1,7 @@
 """Who may import whom, and who may touch Jinja, the disk and the terminal."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ FOLDERS = {
 LAYERS = [
     "__init__ errors names filters exchange bundled tree cache findings checklist".split()
     + "parses listed".split(),
-    "spec lock project history merge git".split(),
+    "apart ending spec lock project history merge git".split(),
     "endpoint wording disk yamlnodes facts discover".split(),
     "consistency context templates plan environment source fresh servers".split(),
     "specfile render apply unfinished output measures shift pending follow recall".split()
@@ -152,3 +153,29 @@ def test_the_version_is_told_without_loading_the_commands() -> None:
     )
 
     assert f"waddlegen {waddlegen.__version__}\n[]\n" == done.stdout
+
+
+def test_a_check_of_paths_loads_no_parser(tmp_path: Path) -> None:
+    """`check PATH` imports neither typer nor pydantic, and answers as it does with them."""
+    (tmp_path / "app.py").write_text("import os\nquart = os\n")
+    code = (
+        "import sys; sys.argv = ['waddlegen', *sys.argv[1:]]\n"
+        "from waddlegen.__main__ import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'typer', 'pydantic'} & set(sys.modules)))"
+    )
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", code, "check", str(tmp_path), *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / f"cache{len(words)}")},
+        )
+        for words in ((), ("--format", "text"))
+    ]
+
+    plain, parsed = (each.stdout.splitlines() for each in answers)
+    assert "app.py" in answers[0].stdout
+    assert ["[]", "['pydantic', 'typer']"] == [plain.pop(), parsed.pop()]
+    assert plain == parsed
+    assert [1, 1] == [each.returncode for each in answers]

@@ -1,6 +1,7 @@
 """Start waddlegen: answer at once what is known, load the commands for anything else."""
 
 import gc
+import os
 import sys
 
 
@@ -28,9 +29,29 @@ def main() -> None:
     # Most of what is made lives as long as the process; looking it through costs a third of
     # the start.
     gc.set_threshold(200_000, 20, 20)
+    if sys.argv[1:2] == ["check"] and all(map(os.path.exists, sys.argv[2:])):
+        # Paths alone need no parser; loading one takes longer than to check a module.
+        from waddlegen import ending
+
+        sys.exit(ending.code_of(_check))
     from waddlegen.cli import run
 
     sys.exit(run())
+
+
+def _check() -> int:
+    """Check the paths on the command line; ruff starts while the rest is being loaded."""
+    from pathlib import Path
+
+    from waddlegen import discover, linting
+
+    paths = tuple(map(Path, sys.argv[2:]))
+    linting.start(
+        place for path in paths or [Path()] for place in discover.places(path)
+    )
+    from waddlegen import checking
+
+    return checking.carry_out(checking.Request(Path(), paths))
 
 
 if __name__ == "__main__":

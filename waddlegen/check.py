@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import fnmatch
 import gc
-import multiprocessing
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from waddlegen import discover
+from waddlegen.apart import MOST_TURNS, POSSIBLE, apart, turns
 from waddlegen.checklist import BULLETS
 from waddlegen.errors import UsageError
 from waddlegen.facts.collect import suppressions
@@ -29,7 +29,7 @@ from waddlegen.findings import (
 )
 from waddlegen.linting import together, wait
 from waddlegen.rules.rule import Rule, load
-from waddlegen.source import ModuleSource, look_around
+from waddlegen.source import ModuleSource, look_around, read_ahead
 from waddlegen.verdicts import judge
 
 ENGINE = "WB000"
@@ -64,9 +64,13 @@ def check(paths: Sequence[Path], options: Options) -> Report:
     # Facts are many small objects without cycles; collecting garbage among them is a waste.
     gc.disable()
     try:
-        with together(sources if _lints(options) else ()):
+        with together(places.values() if _lints(options) else ()):
+            workers = _workers(sources, options)
+            if workers > 1:
+                for source in _one_each(sources):
+                    read_ahead(source)
             rules = chosen(load(options.live), options)
-            modules = _all(sources, rules, options)
+            modules = _all(sources, rules, options, workers)
     finally:
         gc.enable()
     return Report(modules, tuple(rule.code for rule in rules))
@@ -80,43 +84,53 @@ def _lints(options: Options) -> bool:
     )
 
 
+def _workers(sources: Sequence[ModuleSource], options: Options) -> int:
+    """How many modules are checked at the same time."""
+    alone = len(sources) < SEVERAL or options.live or not POSSIBLE
+    return 1 if alone else min(os.cpu_count() or 1, len(sources))
+
+
+def _one_each(sources: Iterable[ModuleSource]) -> Iterable[ModuleSource]:
+    """One module of each repository."""
+    return {each.repository: each for each in sources}.values()
+
+
 def _all(
-    sources: list[ModuleSource], rules: Sequence[Rule], options: Options
+    sources: list[ModuleSource],
+    rules: Sequence[Rule],
+    options: Options,
+    workers: int,
 ) -> tuple[ModuleReport, ...]:
-    """Check every module, several at once where that pays."""
-    workers = min(os.cpu_count() or 1, len(sources))
-    alone = workers < 2 or len(sources) < SEVERAL or options.live
-    if alone or not hasattr(os, "fork"):
+    """Check every module, in processes where there are to be several.
+
+    Each process has what this one has read so far.
+    """
+    if workers == 1:
         return tuple(check_source(each, rules, options) for each in sources)
-    return tuple(_shared_out(sources, rules, options, workers))
-
-
-def _shared_out(
-    sources: list[ModuleSource], rules: Sequence[Rule], options: Options, workers: int
-) -> list[ModuleReport]:
-    """Check modules in processes, each of which has what this one has read so far."""
-    for source in {each.repository: each for each in sources}.values():
+    for source in _one_each(sources):
         look_around(source)
     wait()
-    count = len(sources)
-    _work.update((i, (source, rules, options)) for i, source in enumerate(sources))
-    sources.clear()
     # What is known is shared with the processes, as long as nobody touches it.
     gc.freeze()
-    try:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            return list(pool.imap(_one, range(count)))
-    finally:
-        _work.clear()
+    waiting = dict(enumerate(sources))
+    numbers = tuple(waiting)
+    sources.clear()
+    order = turns(min(len(numbers), MOST_TURNS))
 
+    def some() -> dict[int, ModuleReport]:
+        return {n: check_source(waiting.pop(n), rules, options) for n in order}
 
-# What the processes are made for; they are forked, so that they find it here.
-_work: dict[int, tuple[ModuleSource, Sequence[Rule], Options]] = {}
-
-
-def _one(number: int) -> ModuleReport:
-    """Check one module in a process of its own."""
-    return check_source(*_work.pop(number))
+    away = [apart(some) for _ in range(workers - 1)]
+    done = some()
+    for result in away:
+        done |= result()
+    # What was too much to share out, or did not come back from a process.
+    done |= {
+        n: check_source(waiting.pop(n), rules, options)
+        for n in numbers
+        if n not in done
+    }
+    return tuple(done[n] for n in numbers)
 
 
 def chosen(rules: Mapping[str, Rule], options: Options) -> tuple[Rule, ...]:

@@ -52,6 +52,18 @@ class Answer:
     note: str = ""
 
 
+def carry_out(request: Request) -> int:
+    """Check, print the answer, keep it for the next time, and return the exit code."""
+    then = looked_at(request)
+    answer = run(request)
+    sys.stdout.write(answer.text)
+    if answer.note:
+        print(answer.note, file=sys.stderr)
+    else:
+        recall.remember(sys.argv[1:], answer.text, answer.code, then)
+    return answer.code
+
+
 def looked_at(request: Request) -> dict[str, object]:
     """The signature of everything that the answer depends on, rules of others apart."""
     if rules_of_others():

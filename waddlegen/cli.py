@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waddlegen import __version__
-from waddlegen.errors import ConflictError, UsageError, WaddlegenError
+from waddlegen import __version__, ending
+from waddlegen.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from waddlegen.fleet import Step
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _USAGE: type[Exception] = next(
     each for each in typer.BadParameter.mro() if each.__name__ == "ClickException"
 )
-INTERNAL_ERROR = 70  # EX_SOFTWARE: ours, never the user's
 
 app = typer.Typer(
     name="waddlegen",
@@ -42,47 +41,22 @@ app.add_typer(template_app, name="template")
 
 
 def run() -> int:
-    """Run one command and return its exit code; raises only with --debug."""
-    debug = "--debug" in sys.argv
+    """Run one command and return its exit code."""
+    return ending.code_of(_typed)
+
+
+def _typed() -> int:
+    """Run what was typed; typer's own ways to end become codes here."""
     try:
         result = app(standalone_mode=False)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
-    except (typer.Abort, KeyboardInterrupt):
-        return _fail("stopped", 130, debug)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except typer.Exit as error:
         return error.exit_code
     except _USAGE as error:
         getattr(error, "show")()
         return int(getattr(error, "exit_code"))
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    except WaddlegenError as error:
-        return _fail(str(error), error.exit_code, debug)
-    except OSError as error:
-        return _fail(_os_error(error), 2, debug)
-    except Exception as error:
-        text = f"a mistake of waddlegen's own: {type(error).__name__}: {error}"
-        return _fail(
-            f"{text}\nRun again with --debug to see where.", INTERNAL_ERROR, debug
-        )
-
-
-def _fail(message: str, code: int, debug: bool) -> int:
-    """Say what went wrong; with --debug, also where."""
-    if debug:
-        import traceback
-
-        traceback.print_exc()
-    print(f"waddlegen: {message}", file=sys.stderr)
-    return code
-
-
-def _os_error(error: OSError) -> str:
-    """What the operating system refused, and for which file."""
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    return result if isinstance(result, int) else 0
 
 
 def _version(value: bool) -> None:
@@ -627,7 +601,7 @@ def check_modules(
     ] = False,
 ) -> None:
     """Hold modules to the standard: 0 clean, 1 findings, 2 wrong usage."""
-    from waddlegen import checking, recall
+    from waddlegen import checking
 
     request = checking.Request(
         directory=context.obj,
@@ -647,14 +621,7 @@ def check_modules(
         unsafe_fixes=unsafe_fixes,
         diff=diff,
     )
-    then = checking.looked_at(request)
-    answer = checking.run(request)
-    sys.stdout.write(answer.text)
-    if not answer.note:
-        recall.remember(sys.argv[1:], answer.text, answer.code, then)
-    if answer.note:
-        print(answer.note, file=sys.stderr)
-    raise typer.Exit(answer.code)
+    raise typer.Exit(checking.carry_out(request))
 
 
 @app.command("rules")

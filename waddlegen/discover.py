@@ -17,6 +17,9 @@ _NO_MODULES = frozenset(
     "tests test docs doc libs lib scripts k8s kubernetes helm deploy .github benchmarks "
     "templates examples fixtures migrations".split()
 )
+# What is larger, or comes after so many files, is not read.
+LARGEST = 2_000_000
+MOST_FILES = 20_000
 _DEPTH = 8
 _ENTRIES = ("main.py", "app.py", "server.py", "wsgi.py", "asgi.py", "run.py")
 _MARKS = ("Dockerfile", "requirements.txt", "pyproject.toml", "config.py")
@@ -73,6 +76,15 @@ def _folders(folder: Path) -> list[str]:
             )
     except OSError:
         return []
+
+
+def files(folder: Path) -> Iterator[str]:
+    """Every file below a folder, relative to it, in a stable order; links are not followed."""
+    for base, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED)
+        prefix = Path(base).relative_to(folder).as_posix()
+        prefix = "" if prefix == "." else f"{prefix}/"
+        yield from (prefix + name for name in sorted(names))
 
 
 def language_of(folder: Path) -> str:

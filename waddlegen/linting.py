@@ -1,7 +1,7 @@
 """What ruff says of a module's format and lint.
 
-One call each for all modules of a run, made while their files are read; a module that ruff
-does not get through with the others has calls of its own.
+One call each for all modules of a run, made while the rules are loaded and the files read;
+a module that ruff does not get through with the others has calls of its own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,20 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from waddlegen.source import LARGEST, ModuleSource
+from waddlegen import discover
+
+if TYPE_CHECKING:
+    from waddlegen.source import ModuleSource
 
 TIMEOUT = 120
 # Command lines end somewhere; larger runs judge each module by itself.
 _MOST_FILES = 4000
+# Of both calls together as many as there are processors; the rest of a run needs them too.
+_THREADS = str(max(1, (os.cpu_count() or 1) // 2))
 _FORMAT = ("format", "--check", "--isolated", "--no-cache", "--line-length")
 _CHECK = (
     *("check", "--isolated", "--no-cache", "--exit-zero", "--select", "E,F,W"),
@@ -65,19 +71,26 @@ def tool(name: str) -> str:
     return shutil.which(name) or ""
 
 
-@contextlib.contextmanager
-def together(modules: Iterable[ModuleSource]) -> Iterator[None]:
-    """Have ruff look at all of these modules while their facts are collected."""
-    groups: dict[tuple[Path, str, str], list[ModuleSource]] = {}
-    for module in modules:
-        groups.setdefault((module.repository, *_settings(module)), []).append(module)
-    for (folder, length, ignored), some in groups.items():
-        files = [str(path) for module in some for path in _python(module)]
+def start(places: Iterable[discover.Place]) -> None:
+    """Have ruff look at the modules that it does not look at yet."""
+    groups: dict[tuple[Path, str, str], list[Path]] = {}
+    for place in places:
+        if place.folder not in _started:
+            settings = _settings(place.repository, place.folder)
+            groups.setdefault((place.repository, *settings), []).append(place.folder)
+    for (repository, length, ignored), folders in groups.items():
+        files = [str(path) for folder in folders for path in _python(folder)]
         if files and len(files) <= _MOST_FILES and tool("ruff"):
             # What cannot be started together is tried one by one.
             with contextlib.suppress(OSError):
-                run = _Run(folder, length, ignored, files)
-                _started.update({module.folder: run for module in some})
+                run = _Run(repository, length, ignored, files)
+                _started.update({folder: run for folder in folders})
+
+
+@contextlib.contextmanager
+def together(places: Iterable[discover.Place]) -> Iterator[None]:
+    """Have ruff look at all of these modules while their facts are collected."""
+    start(places)
     try:
         yield
     finally:
@@ -109,7 +122,8 @@ def _judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
     found = run.judged if run else None
     if found is None:
         try:
-            alone = _Run(module.folder, *_settings(module), written)
+            settings = _settings(module.repository, module.folder)
+            alone = _Run(module.folder, *settings, written)
         except OSError:  # more files than a command line takes
             return None
         found = alone.judged
@@ -123,28 +137,33 @@ def _judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
     )
 
 
-def _settings(module: ModuleSource) -> tuple[str, str]:
+def _settings(repository: Path, folder: Path) -> tuple[str, str]:
     """The line length chosen for black, and what flake8 is told to ignore."""
     length = "88"
-    for text in (
-        module.read_repository("pyproject.toml"),
-        module.read("pyproject.toml"),
-    ):
+    for path in (repository / "pyproject.toml", folder / "pyproject.toml"):
         pattern = r"\[tool\.black\][^\[]*?line[-_]length\s*=\s*(\d+)"
-        match = re.search(pattern, text or "")
+        match = re.search(pattern, _text(path))
         length = match[1] if match else length
-    texts = (module.read(name) for name in (".flake8", "setup.cfg", "tox.ini"))
+    texts = (_text(folder / name) for name in (".flake8", "setup.cfg", "tox.ini"))
     text = next((each for each in texts if each), "")
     return length, "E203,E501" if "E501" in text else "E203"
 
 
-def _python(module: ModuleSource) -> Iterator[Path]:
+def _text(path: Path) -> str:
+    """The text of a file of settings; empty when there is none worth reading."""
+    with contextlib.suppress(OSError):
+        if path.is_file() and path.stat().st_size <= discover.LARGEST:
+            return path.read_bytes().decode("utf-8", "replace")
+    return ""
+
+
+def _python(folder: Path) -> Iterator[Path]:
     """The Python files of a module that are worth reading."""
-    for inside in module.files:
+    for inside in islice(discover.files(folder), discover.MOST_FILES):
         if inside.endswith(".py"):
-            path = module.folder / inside
+            path = folder / inside
             with contextlib.suppress(OSError):
-                if path.is_file() and path.stat().st_size <= LARGEST:
+                if path.is_file() and path.stat().st_size <= discover.LARGEST:
                     yield path
 
 
@@ -165,6 +184,7 @@ class _Run:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.DEVNULL,
+                env={**os.environ, "RAYON_NUM_THREADS": _THREADS},
             )
             self.calls.append((process, said))
 

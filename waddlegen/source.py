@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache as cache_once
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from waddlegen import cache
-from waddlegen.discover import SKIPPED
+from waddlegen import cache, discover
+from waddlegen.apart import apart
+from waddlegen.discover import LARGEST, MOST_FILES
 from waddlegen.facts import texts
 from waddlegen.facts.alerts import rules_of
 from waddlegen.facts.collect import collect
@@ -29,8 +31,6 @@ from waddlegen.facts.texts import Requirement
 from waddlegen.findings import Problem
 
 R = TypeVar("R")
-LARGEST = 2_000_000
-MOST_FILES = 20_000
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
 
 
@@ -38,6 +38,12 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
 def surveyed(repository: Path) -> Survey:
     """The files of a repository that say how its modules are delivered; looked for once."""
     return survey(repository)
+
+
+def read_ahead(source: ModuleSource) -> None:
+    """Have the flask_core of a repository read by another process, from now on."""
+    _, folder = source._core_folder
+    _coming[folder] = apart(lambda: _facts_of(folder))
 
 
 def look_around(source: ModuleSource) -> None:
@@ -130,17 +136,11 @@ class ModuleSource:
 
     @cached_property
     def files(self) -> tuple[str, ...]:
-        """Every file of the module, relative to its folder, sorted; links are not followed."""
-        found: list[str] = []
-        for base, folders, names in os.walk(self.folder):
-            folders[:] = sorted(f for f in folders if f not in SKIPPED)
-            prefix = Path(base).relative_to(self.folder).as_posix()
-            prefix = "" if prefix == "." else f"{prefix}/"
-            found += [prefix + name for name in sorted(names)]
-            if len(found) > MOST_FILES:
-                self.skipped.append((prefix or ".", f"more than {MOST_FILES} files"))
-                break
-        return tuple(found)
+        """Every file of the module, relative to its folder."""
+        found = tuple(islice(discover.files(self.folder), MOST_FILES + 1))
+        if len(found) > MOST_FILES:
+            self.skipped.append((".", f"more than {MOST_FILES} files"))
+        return found[:MOST_FILES]
 
     def read(self, inside: str) -> str | None:
         """The text of one of the module's files, or None."""
@@ -426,6 +426,12 @@ class ModuleSource:
     @cached_property
     def core(self) -> tuple[str, tuple[PythonFile, ...]]:
         """The flask_core that the module uses: where it is, and its facts."""
+        shown, folder = self._core_folder
+        return shown, _core_facts(folder)
+
+    @cached_property
+    def _core_folder(self) -> tuple[str, Path]:
+        """Where the module's flask_core is: as it is shown, and as it is read."""
         for base in (self.repository, *list(self.folder.parents)[:6]):
             for inner in (
                 "libs/flask_core/flask_core",
@@ -434,11 +440,11 @@ class ModuleSource:
             ):
                 folder = base / inner
                 if (folder / "__init__.py").is_file():
-                    return str(folder), _facts_of(folder)
+                    return str(folder), folder
         from waddlegen import bundled
 
         folder = bundled.TEMPLATES / "libs" / "flask_core"
-        return "waddlegen's own flask_core", _facts_of(folder)
+        return "waddlegen's own flask_core", folder
 
 
 def _env_reads(file: PythonFile, function: Function) -> Iterator[EnvRead]:
@@ -496,7 +502,16 @@ def _settings_fields(file: PythonFile) -> Iterator[EnvRead]:
             )
 
 
+_coming: dict[Path, Callable[[], tuple[PythonFile, ...]]] = {}
+
+
 @cache_once
+def _core_facts(folder: Path) -> tuple[PythonFile, ...]:
+    """The facts of a flask_core, read here unless another process is at it."""
+    coming = _coming.pop(folder, None)
+    return coming() if coming else _facts_of(folder)
+
+
 def _facts_of(folder: Path) -> tuple[PythonFile, ...]:
     """The facts of every Python file directly in a folder and one below."""
     found = []

@@ -105,8 +105,8 @@ def objectives_of(survey: Survey, folder: str) -> Iterator[Objective]:
 def _documents_of(survey: Survey) -> Iterator[Objective]:
     """Every SLO document."""
     for path in survey.yaml:
-        content = survey.content(path)
-        if is_aside(path) or not re.search(rb"(?i)slo|ServiceLevel", content):
+        words = survey.content(path).lower()
+        if is_aside(path) or not (b"slo" in words or b"servicelevel" in words):
             continue
         for root in survey.documents(path).roots:
             known = root["kind"].text in _OBJECTIVE_KINDS or root["slos"].is_list
@@ -123,7 +123,8 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
         if not about and not is_inside(path, folder):
             continue
         text = survey.text(path)
-        if not about and not re.search("(?i)slo|objective", text):
+        words = text.lower()
+        if not about and "slo" not in words and "objective" not in words:
             continue
         heading = re.search(
             r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$"

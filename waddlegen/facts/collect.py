@@ -101,8 +101,9 @@ class _Collector:
         self._note_docs(tree)
         for statement in tree.body:
             self.visit(statement)
-        for function, node in zip(self.found.functions, self.nodes, strict=True):
-            self._look_closer(function, node)
+        if not self.found.is_test:  # whose bodies and SQL are nobody's request
+            for function, node in zip(self.found.functions, self.nodes, strict=True):
+                self._look_closer(function, node)
         for assign in module.assigns:
             if assign.value.kind in {"str", "num", "list", "dict", "call"}:
                 self.found.constants[assign.target] = assign.value

@@ -9,7 +9,10 @@ from waddlegen.facts.python import NOTHING, Value
 LONGEST = 400
 _MANY = 24
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
-_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+_SKIPPED = frozenset(
+    "ctx op ops type_comment kind type_ignores id attr arg name asname level conversion"
+    " is_async simple".split()
+)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -17,14 +20,17 @@ def children(node: ast.AST) -> list[ast.AST]:
     kind = type(node)
     fields = _FIELDS.get(kind)
     if fields is None:
-        skipped = {"ctx", "op", "ops", "type_comment", "kind", "type_ignores"}
-        fields = tuple(name for name in node._fields if name not in skipped)
+        fields = tuple(name for name in node._fields if name not in _SKIPPED)
         _FIELDS[kind] = fields
     found: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
         if value.__class__ is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
+            # A list holds nodes alone, or names, or gaps between nodes.
+            if value and None not in value and value[0].__class__ is not str:
+                found += value
+            else:
+                found += [item for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST):
             found.append(value)
     return found
@@ -81,6 +87,11 @@ def inside(node: ast.AST) -> tuple[tuple[str, ...], tuple[int, ...]]:
             value = item.value  # type: ignore[attr-defined]
             if value.__class__ is int and 100 <= value <= 599:
                 statuses.append(value)
+        elif kind is ast.Call:
+            for keyword in reversed(item.keywords):  # type: ignore[attr-defined]
+                stack.append(keyword.value)
+            stack += reversed(item.args)  # type: ignore[attr-defined]
+            stack.append(item.func)  # type: ignore[attr-defined]
         else:
             below = children(item)
             below.reverse()

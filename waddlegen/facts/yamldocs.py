@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -46,29 +46,52 @@ _HELM_WORD = re.compile(
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a text; line and column count from 1."""
 
     line: int
     column: int
 
 
-@dataclass(slots=True, eq=False)
-class Node:
-    """One value; `children` of a mapping are by key, those of a list by index."""
+# What all nodes have that hold nothing; most are such.
+_NO_KEYS: dict[str, Node] = {}
+_NO_MARKS: dict[str, Mark] = {}
+_NO_ITEMS: list[Node] = []
 
-    line: int = 0
-    column: int = 0
-    value: Scalar = None
-    kind: str = "scalar"
-    quoted: bool = False
-    # How a plain scalar that is not text was written, and the tag of a collection.
-    spelling: str | None = None
-    keys: dict[str, Node] = field(default_factory=dict)
-    items: list[Node] = field(default_factory=list)
-    key_marks: dict[str, Mark] = field(default_factory=dict)
-    exists: bool = True
+
+class Node:
+    """One value: a scalar, a mapping by `keys`, or a list of `items`.
+
+    `spelling` is how a plain scalar that is not text was written, and the tag of a
+    collection.
+    """
+
+    __slots__ = (
+        *("line", "column", "value", "kind", "quoted", "spelling", "exists"),
+        *("keys", "items", "key_marks"),
+    )
+
+    def __init__(
+        self,
+        line: int = 0,
+        column: int = 0,
+        value: Scalar = None,
+        kind: str = "scalar",
+        quoted: bool = False,
+        spelling: str | None = None,
+        exists: bool = True,
+    ) -> None:
+        """Start without children; thousands of nodes are made for every module."""
+        self.line = line
+        self.column = column
+        self.value = value
+        self.kind = kind
+        self.quoted = quoted
+        self.spelling = spelling
+        self.exists = exists
+        self.keys = {} if kind == "mapping" else _NO_KEYS
+        self.key_marks = {} if kind == "mapping" else _NO_MARKS
+        self.items = [] if kind == "list" else _NO_ITEMS
 
     def __bool__(self) -> bool:
         """Whether the file has this value at all."""
@@ -194,7 +217,8 @@ def read_documents(content: str | bytes) -> Documents:
         return Documents(unread=text)
     reader = _Reader()
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        events = _LOADER(text)
+        while (event := events.get_event()) is not None:
             reader.take(event)
     except _Stop as stop:
         return Documents(unread=stop.unread)
@@ -281,22 +305,23 @@ class _Reader:
         """What was read so far."""
         return Documents(tuple(self.roots), tuple(self.duplicates), unread)
 
-    def take(self, event: yaml.Event) -> None:
+    def take(self, event: Any) -> None:
         """Use one event."""
-        if isinstance(event, yaml.ScalarEvent):
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
             node = _scalar(event)
             if event.anchor:
                 self.anchors[event.anchor] = (node, 1)
             self._place(node, 1)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.MappingStartEvent):
-            self._start(event, "mapping")
-        elif isinstance(event, yaml.SequenceStartEvent):
-            self._start(event, "list")
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             self._end()
-        elif isinstance(event, yaml.DocumentStartEvent):
+        elif kind is yaml.MappingStartEvent:
+            self._start(event, "mapping")
+        elif kind is yaml.SequenceStartEvent:
+            self._start(event, "list")
+        elif kind is yaml.AliasEvent:
+            self._alias(event)
+        elif kind is yaml.DocumentStartEvent:
             self.anchors.clear()
 
     def _start(self, event: Any, kind: str) -> None:
@@ -320,9 +345,9 @@ class _Reader:
             self.anchors[done.anchor] = (done.node, done.weight)
         self._place(done.node, done.weight)
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
+    def _alias(self, event: Any) -> None:
         """Put the anchored node in the alias's place."""
-        mark: Any = event.start_mark
+        mark = event.start_mark
         unknown = (Node(mark.line + 1, mark.column + 1), 1)
         node, weight = self.anchors.get(event.anchor or "", unknown)
         self.expanded += weight
@@ -374,12 +399,12 @@ class _Reader:
         parent.node.key_marks[key] = mark
 
 
-def _scalar(event: yaml.ScalarEvent) -> Node:
+def _scalar(event: Any) -> Node:
     """Read a scalar: a plain one by its looks, any other as text.
 
     The spelling of a plain one that is not text is kept: a key is what was written.
     """
-    mark: Any = event.start_mark
+    mark = event.start_mark
     text: str = event.value
     line, column = mark.line + 1, mark.column + 1
     if not event.implicit[0] or event.tag not in (None, "!"):
