@@ -36,7 +36,7 @@ FILES = {
     "WB603": "def note(item: int) -> None:\n    {doc}\n    logger.info('AUDIT item %s deleted', item)\n",
     "WB609": "def tell() -> None:\n    {doc}\n    print('started')\n",
     "WB611": "def tell(token: str) -> None:\n    {doc}\n    logger.info('using %s', token)\n",
-    "WB821": "import httpx\n\nCLIENT = httpx.AsyncClient()\n",
+    "WB821": "import httpx\n\nERRORS = (httpx.HTTPError,)\n",
     "WB831": "ROUTER = 'http://core-router:8000'\n",
     "WB103": "def require_api_key(role: str) -> str:\n    {doc}\n    return role\n",
     "WB445": 'app = cors(object(), allow_origin="*", allow_credentials=True)\n',

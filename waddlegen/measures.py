@@ -357,7 +357,7 @@ def validated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         return NA, [Proof("no route reads a body or a query")]
     proofs.insert(0, Proof(f"{points:g} of {every} routes validate what they read"))
     if points >= every:
-        return PASS, proofs
+        return (PARTIAL if found else PASS), proofs
     return (PARTIAL if points > 0 else FAIL), proofs
 
 

@@ -89,6 +89,8 @@ class Route:
     websocket: bool = False
     wrapped: tuple[str, ...] = ()
     guard_line: int = 0
+    # Of a class-based view whose methods are guarded together, by its `decorators`.
+    class_line: int = 0
 
     @property
     def function(self) -> Function:
@@ -391,25 +393,31 @@ def _class_views(
             for each in made.fields:
                 if each.target == "decorators":
                     guards += each.value.names
-            for number, function in enumerate(other.functions):
-                verbs = VERBS | {"dispatch_request"}
-                if function.cls == made.name and function.name in verbs:
-                    methods = (
-                        _method_list(file, call)
-                        if function.name == "dispatch_request"
-                        else (function.name.upper(),)
-                    )
-                    yield Route(
-                        other,
-                        number,
-                        path,
-                        methods,
-                        function.line,
-                        (file.path, call.receiver),
-                        tuple(function.decorators),
-                        wrapped=tuple(guards),
-                        guard_line=function.line,
-                    )
+            verbs = VERBS | {"dispatch_request"}
+            views = [
+                (number, function)
+                for number, function in enumerate(other.functions)
+                if function.cls == made.name and function.name in verbs
+            ]
+            one_by_one = any(function.decorators for _, function in views)
+            for number, function in views:
+                methods = (
+                    _method_list(file, call)
+                    if function.name == "dispatch_request"
+                    else (function.name.upper(),)
+                )
+                yield Route(
+                    other,
+                    number,
+                    path,
+                    methods,
+                    function.line,
+                    (file.path, call.receiver),
+                    tuple(function.decorators),
+                    wrapped=tuple(guards),
+                    guard_line=function.line,
+                    class_line=0 if one_by_one else made.line,
+                )
 
 
 def _join(prefix: str, path: str) -> str:

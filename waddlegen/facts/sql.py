@@ -243,10 +243,19 @@ class _Scope:
                 return self.text_of(node.func.value)
         if isinstance(node, ast.IfExp):
             return self.text_of(node.body)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self.text_of(node.left) + self.text_of(node.right)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(self.text_of, node.values))
+        if isinstance(node, ast.FormattedValue):
+            return self.text_of(node.value)
         return template(node)
 
     def line_of(self, node: ast.expr) -> int:
         """Where a text is put together: here, or where its name was given it."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            if any(True for _ in self.unclean(node.left, 0)):
+                return self.line_of(node.left)
         if isinstance(node, ast.Name):
             given = [*self.values.get(node.id, []), *self.added.get(node.id, [])]
             composed = [each for each in given if not isinstance(each, ast.Constant)]

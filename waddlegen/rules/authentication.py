@@ -54,7 +54,8 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
             )
         else:
             message = f"`{route.label}` can be called without a key"
-        yield module.problem(route.file, route.guard_line, message)
+        line = route.class_line or route.guard_line
+        yield module.problem(route.file, line, message)
 
 
 @rule("WB412", severity=Severity.CRITICAL, topic="auth", checklist="S1")
@@ -256,7 +257,20 @@ def _about_callers(function: Function) -> bool:
     if is_guard_name(function.name.replace("is_valid", "valid")) or function.headers:
         return True
     given = [each.name for each in function.parameters]
+    if any(_MEMBER.search(name) for name in given) and _ALLOWS.search(
+        f"{function.cls}.{function.name}"
+    ):
+        return True
     return any(is_secret(name) or is_signature(name) for name in given)
+
+
+_MEMBER = re.compile(r"(^|_)(user|member|actor|caller|principal|moderator)")
+# What is said of a member by the name of a function, or of its class.
+_ALLOWS = re.compile(
+    r"^\w*(permission|authoriz|access|role)\w*\.\w|"
+    r"\.(may|can)_|\.(is|has|check)_\w*(perm|role|admin|mod$|moderator|owner|access|author)",
+    re.IGNORECASE,
+)
 
 
 def _decides(function: Function) -> bool:

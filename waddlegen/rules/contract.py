@@ -316,17 +316,20 @@ def _wrapped_returns(
         if value.kind != "list" or not value.names:
             continue
         made = names.get(value.names[0])
-        if (
-            made is not None
-            and _answers(made)
-            and made.returns_annotation in {"tuple", "Tuple[]", "tuple[]"}
-        ):
+        if made is not None and _answers(made) and _has_status(made):
             yield module.problem(
                 file,
                 each.line,
                 f"`{value.names[0]}` returns response and status already; a second status"
                 " makes a tuple in a tuple",
             )
+
+
+def _has_status(made: Function) -> bool:
+    """Whether a helper returns response and status, by its annotation or by what it does."""
+    if made.returns_annotation:
+        return made.returns_annotation in {"tuple", "Tuple[]", "tuple[]"}
+    return bool(made.returns) and all(r.value.kind == "list" for r in made.returns)
 
 
 def _never_awaited(

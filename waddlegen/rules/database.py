@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from waddlegen.facts.python import Function, PythonFile, Sql, SqlPart, Value
+from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -127,9 +128,27 @@ def _is_constant(value: Value) -> bool:
     return value.kind == "name" and value.text.rpartition(".")[2].isupper()
 
 
-_TABLE = re.compile(r"\b(?:FROM|UPDATE|INTO|JOIN)\s+([a-z_][\w.]*)", re.IGNORECASE)
+_TABLE = re.compile(
+    r"\b(?:FROM|UPDATE|INTO|JOIN)\s+(?!SET\b)([a-z_][\w.]*)", re.IGNORECASE
+)
 _WHERE_ID = re.compile(
     r"\bWHERE\s+(?:\w+\.)?\w*id\s*=\s*(?:%s|\$\d|\?|:\w+|\{\})", re.IGNORECASE
+)
+_CHANGES = re.compile(r"\s*(UPDATE|DELETE)\b", re.IGNORECASE)
+# Counts and sums tell of no row.
+_SELECTS = re.compile(
+    r"\s*SELECT\s+(?!1\b|EXISTS\b|\w+\()(?P<columns>[\s\S]*?)\sFROM\s(?P<rest>[\s\S]*)",
+    re.IGNORECASE,
+)
+_OWNER = re.compile(r"(created_by|owner\w*|user_id|author\w*)", re.IGNORECASE)
+_CONDITION = re.compile(r"(\w+)\s*(?:=|<|>|!=|\bI?LIKE\b|\bIN\b|\bIS\b)", re.IGNORECASE)
+_OF_SOMEBODY = re.compile(
+    r"user|owner|member|author|created_by|token|key|secret|hash|code|slug|email|guild|server|"
+    r"channel|platform|external|session",
+    re.IGNORECASE,
+)
+_FOR_ALL = re.compile(
+    r"admin|internal|stats|metrics|health|global|public", re.IGNORECASE
 )
 
 
@@ -154,26 +173,50 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
                     scoped.add(found[0].lower())
     reached = _reached(module)
     for file, function in module.functions():
-        if (file.path, function.qualname) not in reached:
+        routes = reached.get((file.path, function.qualname))
+        if not routes:
             continue
         for statement in function.sql:
-            head = statement.text.lstrip()[:6].upper()
-            if head not in {"UPDATE", "DELETE"} or "community" in statement.text:
+            if "community" in statement.text:
                 continue
             tables = {name.lower() for name in _TABLE.findall(statement.text)}
-            if (
-                len(tables) == 1
-                and tables <= scoped
-                and _WHERE_ID.search(statement.text)
-            ):
-                if _checks_owner(function, statement):
-                    continue
-                yield module.problem(
-                    file,
-                    statement.line,
-                    f"the table {tables.pop()} has a community_id, and this statement does"
-                    " not ask for it",
-                )
+            if len(tables) != 1 or not tables <= scoped:
+                continue
+            changes = _CHANGES.match(statement.text) and _WHERE_ID.search(
+                statement.text
+            )
+            if not changes and not _reads_of_anybody(statement, routes):
+                continue
+            if _checks_owner(function, statement):
+                continue
+            yield module.problem(
+                file,
+                statement.line,
+                f"the table {tables.pop()} has a community_id, and this statement does"
+                " not ask for it",
+            )
+
+
+def _reads_of_anybody(statement: Sql, routes: list[Route]) -> bool:
+    """Whether a view is answered with rows that it asked for by nothing but an id, or words.
+
+    What is asked for by its owner or by a secret may be anywhere; so may an admin's rows, and
+    rows whose community is looked at afterwards.
+    """
+    match = _SELECTS.match(statement.text)
+    if match is None or _OWNER.fullmatch(match["columns"].strip()):
+        return False
+    if any(_OF_SOMEBODY.search(name) for name in _CONDITION.findall(match["rest"])):
+        return False
+    return not any(
+        _FOR_ALL.search(route.path)
+        or any(
+            "community" in f"{c.left.text} {c.right.text}"
+            for c in route.function.compares
+        )
+        or any("community" in call.last for call in route.function.calls)
+        for route in routes
+    )
 
 
 def _scoped_models(module: ModuleSource) -> Iterator[str]:
@@ -200,13 +243,14 @@ def _checks_owner(function: Function, statement: Sql) -> bool:
     )
 
 
-def _reached(module: ModuleSource) -> set[tuple[str, str]]:
-    """The functions that views call, with what a caller gives them."""
-    found: set[tuple[str, str]] = set()
+def _reached(module: ModuleSource) -> dict[tuple[str, str], list[Route]]:
+    """The functions that views call, with what a caller gives them, and those views."""
+    found: dict[tuple[str, str], list[Route]] = {}
     for route in module.routes:
         function = route.function
-        found.add((route.file.path, function.qualname))
+        found.setdefault((route.file.path, function.qualname), []).append(route)
         for call in function.calls:
             for other, number in module.code.resolve(route.file, call.name)[:3]:
-                found.add((other.path, other.functions[number].qualname))
+                place = other.path, other.functions[number].qualname
+                found.setdefault(place, []).append(route)
     return found

@@ -512,22 +512,26 @@ def variable_given_in_vain(module: ModuleSource) -> Iterator[Problem]:
     """
     if not module.env:
         return
-    places: list[tuple[str, Problem]] = []
+    for places in _given_together(module):
+        missing = {read.name for read in module.env} - {name for name, _ in places}
+        for name, place in places:
+            similar = (each for each in sorted(missing) if _resembles(name, each))
+            meant = next(similar, "")
+            if meant and not _is_mentioned(module, name):
+                message = f"nothing reads {name}; the code reads {meant}"
+                yield replace(place, message=message)
+
+
+def _given_together(module: ModuleSource) -> Iterator[list[tuple[str, Problem]]]:
+    """The variables that one way to start the module gives: Compose, or a manifest."""
     for service in module.delivery.compose:
-        for each in service.settings:
-            places.append((each.name, service.problem(each.node, "")))
-    for pod in module.delivery.manifests.pods:
-        for container in pod.containers:
-            for node in container.node["env"]:
-                name = node["name"].text or ""
-                places.append((name, container.problem(node["name"], "")))
-    given = {name for name, _ in places}
-    missing = {read.name for read in module.env} - given
-    for name, place in places:
-        meant = next((each for each in sorted(missing) if _resembles(name, each)), "")
-        if meant and not _is_mentioned(module, name):
-            message = f"nothing reads {name}; the code reads {meant}"
-            yield replace(place, message=message)
+        yield [(each.name, service.problem(each.node, "")) for each in service.settings]
+    yield [
+        (node["name"].text or "", container.problem(node["name"], ""))
+        for pod in module.delivery.manifests.pods
+        for container in pod.containers
+        for node in container.node["env"]
+    ]
 
 
 def _resembles(name: str, other: str) -> bool:

@@ -167,7 +167,10 @@ def nothing_closed(module: ModuleSource) -> Iterator[Problem]:
         @app.after_serving
         async def shutdown(): await session.close()
     """
-    if not module.is_service or module.uses_create_app:
+    if not module.is_service:
+        return
+    yield from _left_open(module)
+    if module.uses_create_app:
         return
     starts: tuple[PythonFile, int] | None = None
     for file, function in module.functions():
@@ -187,6 +190,36 @@ def nothing_closed(module: ModuleSource) -> Iterator[Problem]:
             starts[1],
             "there is no `after_serving` that closes what this opens",
         )
+
+
+_OPENED = frozenset({"ClientSession", "AsyncClient", "create_pool"})
+_CLOSES = frozenset(
+    "close aclose close_all disconnect dispose terminate shutdown cleanup stop".split()
+)
+
+
+def _left_open(module: ModuleSource) -> Iterator[Problem]:
+    """Sessions and pools that are kept for good, and that nothing in the module closes."""
+    closed = {
+        call.receiver.rpartition(".")[2].lstrip("_")
+        for _, _, call in module.calls()
+        if call.last in _CLOSES
+    }
+    handed_over = {
+        name.rpartition(".")[2].lstrip("_")
+        for _, _, call in module.calls()
+        if call.last
+        in {"gather", "enter_async_context", "aclosing", "push_async_callback"}
+        for value in call.args
+        for name in value.names
+    }
+    for file, function, call in module.calls():
+        kept = call.target.startswith("self.") or function.name == "<module>"
+        name = call.target.rpartition(".")[2].lstrip("_")
+        if kept and name and call.last in _OPENED and name not in closed | handed_over:
+            yield module.problem(
+                file, call.line, f"`{call.target}` is never closed", call.column
+            )
 
 
 @rule("WB106", severity=Severity.INFO, topic="lifecycle", optional=True)

@@ -52,21 +52,22 @@ def blocking_call_in_async(module: ModuleSource) -> Iterator[Problem]:
                 continue
             for call in function.calls:
                 why = _blocks(module, file, call, dals) or _blocks_below(
-                    module, file, call, dals
+                    module, file, function, call, dals
                 )
                 if why:
                     yield module.problem(file, call.line, why, call.column)
 
 
 def _blocks_below(
-    module: ModuleSource, file: PythonFile, call: Call, dals: set[str]
+    module: ModuleSource,
+    file: PythonFile,
+    caller: Function,
+    call: Call,
+    dals: set[str],
 ) -> str:
     """Why a function of the module that is called here blocks; nothing when it does not."""
-    if call.awaited or "." in call.name:
-        return ""
-    for other, number in module.code.resolve(file, call.name)[:2]:
-        function = other.functions[number]
-        if function.is_async or function.yields or function.cls or function.decorators:
+    for other, function in _below(module, file, caller, call):
+        if function.is_async or function.yields or function.decorators:
             continue
         for inner in function.calls:
             blocks = _blocks(module, other, inner, dals)
@@ -76,6 +77,22 @@ def _blocks_below(
                     " while it waits"
                 )
     return ""
+
+
+def _below(
+    module: ModuleSource, file: PythonFile, caller: Function, call: Call
+) -> Iterator[tuple[PythonFile, Function]]:
+    """The functions that a call may run at once: of the module, or of the same class."""
+    if call.awaited:
+        return
+    if call.receiver == "self" and caller.cls:
+        for function in file.functions:
+            if function.cls == caller.cls and function.name == call.last:
+                yield file, function
+    elif "." not in call.name:
+        for other, number in module.code.resolve(file, call.name)[:2]:
+            if not other.functions[number].cls:
+                yield other, other.functions[number]
 
 
 _COMMANDS = frozenset(
