@@ -486,6 +486,7 @@ NOT_HERE = {
     "WB507": "one route without a limit is let be, where others have one",
     "WB508": "create_app carries the correlation id",
     "WB511": "create_app has the health routes",
+    "WB515": "create_app has the health routes",
     "WB513": "create_app has the health routes",
     "WB557": "it has no batch",
     "WB601": "create_app sets up the log",

@@ -91,6 +91,7 @@ class _Collector:
         self.marks: dict[int, tuple[bool, bool, str]] = {}
         self.optional = 0
         self.typing = 0
+        self.perhaps = 0
         self.docs: set[int] = set()
 
     def collect(self, tree: ast.Module) -> None:
@@ -375,8 +376,12 @@ class _Collector:
 
     def _Assert(self, node: ast.Assert) -> None:
         """What a test asserts."""
+        test, value = node.test, value_of(node.test)
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
+            if value_of(test.comparators[0]).kind == "none":
+                value = Value("present", dotted(test.left), value.names)
         self.stack[-1].asserts.append(
-            Return(node.lineno, value_of(node.test), None, strings(node.test))
+            Return(node.lineno, value, None, strings(test), perhaps=self.perhaps > 0)
         )
         self._below(node)
 
@@ -401,12 +406,16 @@ class _Collector:
             if dotted(node.test.left) == "__name__":
                 self._main(node)
                 return
-        self.stack[-1].tested.update(value_of(node.test).names)
+        names = value_of(node.test).names
+        perhaps = not node.orelse and any("status" in name for name in names)
+        self.stack[-1].tested.update(names)
         self.visit(node.test)
         self.typing += typing
         self.optional += version
+        self.perhaps += perhaps
         for child in node.body:
             self.visit(child)
+        self.perhaps -= perhaps
         self.typing -= typing
         for child in node.orelse:
             self.visit(child)

@@ -92,12 +92,16 @@ class Handler:
 
 @dataclass(slots=True)
 class Return:
-    """One `return`; `handler` is the clause it stands in."""
+    """One `return`, or `assert`; `handler` is the clause it stands in.
+
+    `perhaps` is what only some status of an answer leads to.
+    """
 
     line: int
     value: Value
     handler: Handler | None = None
     strings: tuple[str, ...] = ()
+    perhaps: bool = False
 
 
 @dataclass(slots=True)

@@ -57,7 +57,8 @@ WEBHOOK = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    r"(^|[/_-])(search|lookup|query|find|validate|check|preview|estimate|exists|resolve)$"
+    r"(^|[/_-])(search|lookup|query|find|validate|check|preview|estimate|exists|resolve|"
+    r"expand|parse|render|calculate|evaluate|translate|compare|match|count)$"
 )
 _PUBLIC = re.compile(
     r"(^|\.)(public|allow_anonymous|anonymous|no_auth|exempt\w*|open_route)$"
@@ -722,7 +723,10 @@ def _role_in_body(code: Code, route: Route) -> Evidence | None:
                 return Evidence(file.path, call.line, call.name)
     if route.auth is not None:
         text = route.auth.text
+        given = [call for call in route.decorators if call.name == text]
         for other, number in code.resolve(file, text)[:3]:
+            if any(_names_roles(other.functions[number], call) for call in given):
+                continue
             for inner in other.within(number):
                 words = " ".join(sorted(inner.names))
                 if re.search(r"admin|\brole", words) or any(
@@ -730,6 +734,19 @@ def _role_in_body(code: Code, route: Route) -> Evidence | None:
                 ):
                     return route.auth
     return None
+
+
+def _names_roles(guard: Function, call: Call) -> bool:
+    """Whether a guard is told the roles it asks for: by this call, or by no one at all."""
+    told = [p for p in guard.parameters if re.search(r"role|scope|perm", p.name)]
+    given = (*call.args, *call.keywords.values())
+    return (
+        bool(told)
+        and all(value.kind == "str" for value in given)
+        and not any(
+            p.default is not None and _ADMIN.search(p.default.text) for p in told
+        )
+    )
 
 
 def body_reads(route: Route) -> list[BodyRead]:

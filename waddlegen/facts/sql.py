@@ -88,9 +88,15 @@ def _sql_argument(call: ast.Call) -> ast.expr | None:
     for keyword in call.keywords:
         if keyword.arg in {"query", "sql", "statement"}:
             arg = keyword.value
-    if isinstance(arg, ast.Call) and dotted(arg.func).rpartition(".")[2] == "text":
-        return None
-    return arg
+    return _inside_text(arg) if arg is not None else None
+
+
+def _inside_text(node: ast.expr) -> ast.expr:
+    """What SQLAlchemy's text() is given, or the expression itself."""
+    if isinstance(node, ast.Call) and node.args:
+        if dotted(node.func).rpartition(".")[2] == "text":
+            return node.args[0]
+    return node
 
 
 class _Scope:
@@ -228,6 +234,7 @@ class _Scope:
 
     def text_of(self, node: ast.expr) -> str:
         """The constant parts of a text, names followed to what they were given."""
+        node = _inside_text(node)
         if isinstance(node, ast.Name | ast.Attribute):
             name = dotted(node)
             given = self.values.get(name, [])
@@ -268,6 +275,7 @@ class _Scope:
         """The parts of an expression that did not come from the program itself."""
         if depth > _DEPTH:
             return
+        node = _inside_text(node)
         match node:
             case ast.Constant():
                 return

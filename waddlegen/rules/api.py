@@ -325,7 +325,7 @@ def no_health_route(module: ModuleSource) -> Iterator[Problem]:
 
 @rule("WB514", severity=Severity.ERROR, topic="k8s", checklist="P4")
 def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
-    """A probe asks a path that the module does not serve.
+    """A probe, or the image's HEALTHCHECK, asks a path that the module does not serve.
 
     Every answer is 404: the pod never becomes ready, or is restarted for ever. Ask a path that
     is there.
@@ -345,15 +345,29 @@ def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
     served = {_bare(route.path) for route in module.routes}
     if module.imports("flask_core"):
         served |= module.once_for_all(_paths, lambda: _paths(module.core[1]))
+    for path, problem in _probes(module):
+        if _bare(path) not in served and _HEALTHY.search(path):
+            yield problem
+
+
+def _probes(module: ModuleSource) -> Iterator[tuple[str, Problem]]:
+    """The paths that manifests and the Dockerfile ask, and what to say of wrong ones."""
     for pod in module.delivery.manifests.pods:
         for container in pod.containers:
             for name in ("livenessProbe", "readinessProbe", "startupProbe"):
                 path = container.node.at(name, "httpGet", "path")
                 text = path.text or ""
                 if text.startswith("/") and "$" not in text and "{" not in text:
-                    if _bare(text) not in served and _HEALTHY.search(text):
-                        message = f"{name} of {container.name} asks {text}, which nothing serves"
-                        yield container.problem(path, message)
+                    message = (
+                        f"{name} of {container.name} asks {text}, which nothing serves"
+                    )
+                    yield text, container.problem(path, message)
+    file = module.delivery.dockerfile
+    for each in file.inherited(file.final) if file and file.final else ():
+        asked = re.search(r"https?://[^/\s'\"]+(/[\w/.-]*)", each.text)
+        if file and each.keyword == "HEALTHCHECK" and asked:
+            message = f"HEALTHCHECK asks {asked[1]}, which nothing serves"
+            yield asked[1], Problem(file.path, each.line, message, topic="docker")
 
 
 def _paths(files: Sequence[PythonFile]) -> set[str]:
@@ -375,6 +389,47 @@ _HEALTHY = re.compile(r"(?i)health|ready|live|status|ping")
 def _bare(path: str) -> str:
     """A path without what follows it, to compare."""
     return path.partition("?")[0].rstrip("/") or "/"
+
+
+_OTHERS = re.compile(
+    r"database|postgres|(^|_)db$|redis|cache|queue|broker|router|upstream",
+    re.IGNORECASE,
+)
+_UP = re.compile(r"(?i)connected|ok|up|healthy|available|running")
+
+
+@rule("WB515", severity=Severity.ERROR, topic="health", checklist="P2")
+def health_made_up(module: ModuleSource) -> Iterator[Problem]:
+    """The health route says of others that they are up, and asks none of them.
+
+    It says so while the database is away, and nobody is alerted. Ask, and answer 503 when
+    there is no answer; or say nothing of them.
+
+    Bad:
+        return {"status": "healthy", "dependencies": {"database": "connected"}}
+    Good:
+        await db.ping()
+        return {"status": "healthy", "dependencies": {"database": "connected"}}
+    """
+    for route in module.routes:
+        function = route.function
+        if not re.search(r"(^|/)(health\w*|ready|readiness|status)/?$", route.path):
+            continue
+        if (
+            function.handlers
+            or function.tested
+            or any(c.awaited for c in function.calls)
+        ):
+            continue
+        for entry in function.entries:
+            if _OTHERS.search(entry.target) and _UP.fullmatch(entry.value.text):
+                yield module.problem(
+                    route.file,
+                    entry.line,
+                    f"`{entry.target}` is `{entry.value.text}` here without being asked",
+                    entry.column,
+                )
+                break
 
 
 @rule("WB513", severity=Severity.WARNING, topic="health")

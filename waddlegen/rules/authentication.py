@@ -352,8 +352,11 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                 if message:
                     yield module.problem(file, call.line, message, call.column)
             elif call.name == "hmac.new" and len(call.args) > 1:
-                body = call.args[1]
-                if any(name.endswith("json.dumps") for name in body.names):
+                made = set(call.args[1].names)
+                if any(c.last == "compare_digest" for c in function.calls):
+                    given = (a for a in function.assigns if a.target in made)
+                    made |= {name for each in given for name in each.value.names}
+                if any(name.endswith("json.dumps") for name in made):
                     yield module.problem(
                         file,
                         call.line,

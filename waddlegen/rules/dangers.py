@@ -83,6 +83,13 @@ def _danger(
     if name.endswith("_create_unverified_context"):
         return "TLS is not verified here"
     if last == "decode" and "jwt" in name:
+        accepted = call.keywords.get("algorithms")
+        if accepted is not None and "none" in accepted.text.lower().split(","):
+            return "the algorithm `none` lets anybody write a token"
+        chosen = call.keywords.get("options")
+        if chosen is not None and "verify_exp" in chosen.text.split(","):
+            if not _reads_dates_alone(function):
+                return "a token is believed after its end"
         texts = {v.text for v in call.keywords.values()}
         if "verify_signature" in " ".join(texts) and re.search(r"jwt", name):
             options = call.keywords.get("options")
@@ -371,20 +378,28 @@ def path_from_input(module: ModuleSource) -> Iterator[Problem]:
 
 
 def _file_names(module: ModuleSource) -> Iterator[Problem]:
-    """Paths made of the name that a caller gave its file, one function away."""
+    """Paths made of the name that a caller gave its file, here or one function away."""
     for file, function in module.functions():
         places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
         for call in function.calls:
             if call.name not in {"os.path.join", "open", "aiofiles.open", "Path"}:
                 continue
-            given = {n for value in call.args for n in value.names} & set(places)
+            names = {n for value in call.args for n in value.names}
+            sent = {n for n in names if n.endswith(".filename")}
+            if sent and not any(
+                "secure_filename" in n or "basename" in n for n in names
+            ):
+                if not _cleaned(function, sent):
+                    message = f"`{min(sent)}` is the name that the caller gave the file"
+                    yield module.problem(file, call.line, message, call.column)
+            given = names & set(places)
             if not given or _cleaned(function, given):
                 continue
             for caller, other in module.calls_by_name.get(function.name, ()):
                 for name in sorted(given):
                     value = other.argument(places.index(name), name)
-                    sent = value is not None and value.text.endswith(".filename")
-                    if sent and not _cleaned(caller, {value.text if value else ""}):
+                    theirs = value is not None and value.text.endswith(".filename")
+                    if theirs and not _cleaned(caller, {value.text if value else ""}):
                         message = f"`{name}` is the name that the caller gave the file"
                         yield module.problem(file, call.line, message, call.column)
 

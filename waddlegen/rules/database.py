@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from waddlegen.facts.python import Function, PythonFile, Sql, SqlPart, Value
 from waddlegen.facts.routes import Route
@@ -134,10 +134,11 @@ _TABLE = re.compile(
 _WHERE_ID = re.compile(
     r"\bWHERE\s+(?:\w+\.)?\w*id\s*=\s*(?:%s|\$\d|\?|:\w+|\{\})", re.IGNORECASE
 )
+_WHERE = re.compile(r"\bWHERE\b", re.IGNORECASE)
 _CHANGES = re.compile(r"\s*(UPDATE|DELETE)\b", re.IGNORECASE)
 # Counts and sums tell of no row.
 _SELECTS = re.compile(
-    r"\s*SELECT\s+(?!1\b|EXISTS\b|\w+\()(?P<columns>[\s\S]*?)\sFROM\s(?P<rest>[\s\S]*)",
+    r"\s*SELECT\s+(?!1\b|EXISTS\b|\w+\()(?P<columns>[\s\S]*?)\sFROM\s",
     re.IGNORECASE,
 )
 _OWNER = re.compile(r"(created_by|owner\w*|user_id|author\w*)", re.IGNORECASE)
@@ -172,6 +173,8 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
                 if len(set(found)) == 1:
                     scoped.add(found[0].lower())
     reached = _reached(module)
+    yield from _rows_by_key(module, reached)
+    yield from _shared_keys(module)
     for file, function in module.functions():
         routes = reached.get((file.path, function.qualname))
         if not routes:
@@ -185,7 +188,7 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
             changes = _CHANGES.match(statement.text) and _WHERE_ID.search(
                 statement.text
             )
-            if not changes and not _reads_of_anybody(statement, routes):
+            if not changes and not _is_of_anybody(statement, routes):
                 continue
             if _checks_owner(function, statement):
                 continue
@@ -197,26 +200,98 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
             )
 
 
-def _reads_of_anybody(statement: Sql, routes: list[Route]) -> bool:
-    """Whether a view is answered with rows that it asked for by nothing but an id, or words.
+def _is_of_anybody(statement: Sql, routes: list[Route]) -> bool:
+    """Whether a view reads or changes rows that it names by nothing but an id, or words.
 
     What is asked for by its owner or by a secret may be anywhere; so may an admin's rows, and
     rows whose community is looked at afterwards.
     """
-    match = _SELECTS.match(statement.text)
-    if match is None or _OWNER.fullmatch(match["columns"].strip()):
+    reads = _SELECTS.match(statement.text)
+    if reads is None and not _CHANGES.match(statement.text):
         return False
-    if any(_OF_SOMEBODY.search(name) for name in _CONDITION.findall(match["rest"])):
+    if reads is not None and _OWNER.fullmatch(reads["columns"].strip()):
         return False
-    return not any(
+    _, *conditions = _WHERE.split(statement.text, 1)
+    names = _CONDITION.findall(conditions[0]) if conditions else []
+    if any(_OF_SOMEBODY.search(name) for name in names):
+        return False
+    return not any(_looks_at_community(route) for route in routes)
+
+
+def _looks_at_community(route: Route) -> bool:
+    """Whether a view is for all communities, or asks itself whose a row is."""
+    return bool(
         _FOR_ALL.search(route.path)
         or any(
             "community" in f"{c.left.text} {c.right.text}"
             for c in route.function.compares
         )
         or any("community" in call.last for call in route.function.calls)
-        for route in routes
     )
+
+
+def _rows_by_key(
+    module: ModuleSource, reached: Mapping[tuple[str, str], list[Route]]
+) -> Iterator[Problem]:
+    """`session.get(Model, id)` of a model that belongs to a community."""
+    scoped = {
+        made.name
+        for file in module.python
+        for made in file.classes
+        if any(each.target == "community_id" for each in made.fields)
+    }
+    for file, function in module.functions():
+        routes = reached.get((file.path, function.qualname), [])
+        if not routes or any(map(_looks_at_community, routes)):
+            continue
+        for call in function.calls:
+            first = call.args[0] if len(call.args) > 1 else None
+            if call.last == "get" and first is not None and first.text in scoped:
+                if not any(
+                    "community" in f"{c.left.text} {c.right.text}"
+                    for c in function.compares
+                ):
+                    yield module.problem(
+                        file,
+                        call.line,
+                        f"{first.text} has a community_id, and this takes the row of any"
+                        " community",
+                        call.column,
+                    )
+
+
+_CACHE = re.compile(r"redis|cache", re.IGNORECASE)
+# What is unique in all communities names a row of one of them.
+_UNIQUE = re.compile(r"(^|[._])(id|uuid|token|hash|digest|key)$|_id$", re.IGNORECASE)
+
+
+def _shared_keys(module: ModuleSource) -> Iterator[Problem]:
+    """What is looked up for one community, and cached for all of them."""
+    for file, function in module.functions():
+        if not any("community" in p.name for p in function.parameters):
+            continue
+        for call in function.calls:
+            if call.last not in {"get", "set", "setex"} or not call.args:
+                continue
+            if not _CACHE.search(call.receiver):
+                continue
+            key, line = call.args[0], call.line
+            for assign in function.assigns:
+                if key.kind == "name" and assign.target == key.text:
+                    key, line = assign.value, assign.line
+            said = f"{key.text} {' '.join(key.names)}"
+            composed = key.kind in {"fstring", "concat", "format"} and key.names
+            if (
+                not composed
+                or "community" in said
+                or any(map(_UNIQUE.search, key.names))
+            ):
+                continue
+            message = (
+                "this key is the same for all communities; name the community in it"
+            )
+            yield module.problem(file, line, message)
+            break
 
 
 def _scoped_models(module: ModuleSource) -> Iterator[str]:

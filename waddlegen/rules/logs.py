@@ -219,6 +219,8 @@ def log_past_the_handler(module: ModuleSource) -> Iterator[Problem]:
     share, _ = structured_share(module)
     if share is None or share >= 0.75 or sets_up_aaa(module) is None:
         return
+    if _formats_every_record(module):
+        return
     for file in module.python:
         for call in file.calls:
             if call.name == "logging.getLogger" and call.target:
@@ -230,6 +232,22 @@ def log_past_the_handler(module: ModuleSource) -> Iterator[Problem]:
                     call.column,
                 )
                 return
+
+
+def _formats_every_record(module: ModuleSource) -> bool:
+    """Whether the root logger writes the standard's line, so that every logger does."""
+    for file in module.python:
+        for call in file.calls:
+            if call.last == "basicConfig" and "format" in call.keywords:
+                text = call.keywords["format"].text
+                given = file.constants.get(text)
+                if _LINE.search(given.text if given else text):
+                    return True
+    return False
+
+
+# `[time] LEVEL module:version`, as every line begins.
+_LINE = re.compile(r"^\[%\(asctime\)s\] %\(levelname\)s \S+")
 
 
 @rule("WB609", severity=Severity.WARNING, topic="log", checklist="M2")

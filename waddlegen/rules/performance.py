@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, Loop, PythonFile
+from waddlegen.facts.bodies import SCHEMAS
+from waddlegen.facts.python import Call, Function, Loop, PythonFile, Value
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -348,12 +349,15 @@ def state_in_memory(module: ModuleSource) -> Iterator[Problem]:
     Good:
         await redis.set(f"cooldown:{user_id}", 1, ex=30)
     """
+    clients = set(_redis_clients(module))
     for file in module.python:
         yield from _module_state(module, file)
         yield from _object_state(module, file)
         for function in file.functions:
             for call in function.calls:
-                if call.last == "set" and _is_redis(call) and not _expires(call):
+                if call.last != "set" or _expires(call) or len(call.args) < 2:
+                    continue
+                if _is_redis(call) or call.receiver.rpartition(".")[2] in clients:
                     yield module.problem(
                         file,
                         call.line,
@@ -364,9 +368,17 @@ def state_in_memory(module: ModuleSource) -> Iterator[Problem]:
 
 def _is_redis(call: Call) -> bool:
     """Whether a call goes to Redis."""
-    return bool(re.search(r"redis|(^|\.|_)rdb$|valkey", call.receiver, re.I)) and (
-        len(call.args) >= 2
-    )
+    return bool(re.search(r"redis|(^|\.|_)rdb$|valkey", call.receiver, re.I))
+
+
+def _redis_clients(module: ModuleSource) -> Iterator[str]:
+    """What the module calls the clients of Redis that it makes."""
+    for file in module.python:
+        for made in file.calls:
+            if made.target and made.last in {"Redis", "StrictRedis", "from_url"}:
+                origin = module.code.origin(file, made.name)
+                if re.match(r"redis\b|valkey\b|aioredis\b", origin):
+                    yield made.target.rpartition(".")[2]
 
 
 def _expires(call: Call) -> bool:
@@ -711,11 +723,23 @@ def unbounded_batch(module: ModuleSource) -> Iterator[Problem]:
         function = route.function
         if not route.writes or not any(b.source == "json" for b in function.bodies):
             continue
-        if any(call.name == "len" for call in function.calls):
+        if "len" in function.tested or any(
+            each.text.endswith("[*]") for each in _taken(function)
+        ):
             continue
-        if any(b.validated == "schema" for b in function.bodies):
+        one_by_one = any(c.loop and c.last in SCHEMAS for c in function.calls)
+        if not one_by_one and any(b.validated == "schema" for b in function.bodies):
             continue
         line = next(b.line for b in function.bodies if b.source == "json")
         yield module.problem(
             route.file, line, f"`{route.label}` takes a list of any length"
         )
+
+
+def _taken(function: Function) -> Iterator[Value]:
+    """What a function goes over, or takes into a name: `[*]` at the end is a part of it."""
+    for call in function.calls:
+        if call.loop:
+            yield call.loop.over
+    for assign in function.assigns:
+        yield assign.value

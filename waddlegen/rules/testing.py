@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.python import Call, Function, PythonFile, Return
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     benchmarked,
@@ -103,9 +103,11 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
             and each.value.text not in {"False", "0", ""}
         )
     ]
-    if real:
-        return ""
     calls = [call for part in inner for call in part.calls]
+    answers = {c.target for c in calls if _CLIENT.search(c.receiver) and c.target}
+    weak = [_weakness(file, each, answers, calls) for each in real]
+    if not all(weak):
+        return ""
     if any(_HELPERS.search(call.last) or _HELPERS.search(call.name) for call in calls):
         return ""
     if any(_asserts_below(module, file, call, function, 2) for call in calls):
@@ -114,11 +116,41 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
         return ""
     if any(part.raises for part in inner):
         return ""
+    if weak:
+        return weak[0]
     if asserts:
         return "this test asserts a constant"
     if any(each.value.kind != "none" for each in function.returns):
         return "this test returns its result, which nobody looks at; assert it"
     return "this test asserts nothing"
+
+
+_CLIENT = re.compile(r"client|^requests$|^httpx$|session$")
+
+
+def _weakness(
+    file: PythonFile, each: Return, answers: set[str], calls: list[Call]
+) -> str:
+    """Why an assertion holds whatever the program does; nothing when it may not."""
+    if each.value.kind in {"present", "name"} and each.value.text in answers:
+        return "any answer at all satisfies this test"
+    if each.perhaps:
+        return "this test asserts something after some answers alone"
+    mocked = {
+        call.args[0].text
+        for call in calls
+        if call.last == "patch" and call.args and "return_value" in call.keywords
+    }
+    whole = {
+        f"{i.module}.{i.name}".strip(".") if i.name else i.module: i.alias
+        for i in file.imports
+    }
+    for target in mocked:
+        holder, _, name = target.rpartition(".")
+        spelled = {whole.get(target), f"{whole.get(holder, '?')}.{name}"}
+        if spelled & set(each.value.names):
+            return f"this test asserts what its own mock of {target} answers"
+    return ""
 
 
 def _names_assertion(function: Function) -> bool:
