@@ -106,7 +106,11 @@ def language_of(folder: Path) -> str:
     inner = [name for name in ("src", "app") if name in names]
     if "Dockerfile" in names and inner:
         for name in inner:
-            if any(p.endswith(".py") for p in _names(folder / name)):
+            below = [
+                folder / name,
+                *(folder / name / each for each in _folders(folder / name)),
+            ]
+            if any(p.endswith(".py") for each in below for p in _names(each)):
                 return "python"
     return ""
 

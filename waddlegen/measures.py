@@ -545,10 +545,11 @@ _EVENTS = frozenset({"AUTH", "AUTHZ", "AUDIT"})
 def sets_up_aaa(source: ModuleSource) -> Proof | None:
     """Where AAA logging is set up."""
     for file, _, call in source.calls():
-        if _makes_aaa(source, file, call):
+        if makes_aaa(source, file, call):
             return at(source, file, call.line, call.last)
         first = call.args[0].text if call.args else ""
-        if first in _EVENTS and writes_events(source, file, call):
+        fields = is_log_call(call.name, call.last) and "result" in call.keywords
+        if first in _EVENTS and (fields or writes_events(source, file, call)):
             return at(source, file, call.line, f"{call.last} writes {first} events")
     for file, function in source.functions():
         for each in (*function.assigns,):
@@ -569,7 +570,7 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
     return None
 
 
-def _makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
+def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
     """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
     if re.search(r"aaa_?log|aaalogger|configure_aaa", call.last, re.I):
         return True
@@ -793,7 +794,7 @@ def _aaa_names(source: ModuleSource, file: PythonFile) -> set[str]:
 
 def _own_aaa_names(source: ModuleSource, file: PythonFile) -> set[str]:
     """The names that a file gives such a logger to."""
-    return {c.target for c in file.calls if c.target and _makes_aaa(source, file, c)}
+    return {c.target for c in file.calls if c.target and makes_aaa(source, file, c)}
 
 
 def _plain_names(file: PythonFile) -> set[str]:
@@ -824,7 +825,7 @@ def rotation(source: ModuleSource) -> Proof | None:
             if "RotatingFileHandler" in entry.value.text:
                 return at(source, file, entry.line, entry.value.text)
     setup = sets_up_aaa(source)
-    made = (_makes_aaa(source, file, call) for file, _, call in source.calls())
+    made = (makes_aaa(source, file, call) for file, _, call in source.calls())
     if setup and (source.uses_create_app or any(made)):
         rotates = any(
             "RotatingFileHandler" in name

@@ -8,7 +8,7 @@ import os
 import pickle
 import re
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache as cache_once
 from functools import cached_property
@@ -402,9 +402,10 @@ class ModuleSource:
     def env(self) -> tuple[EnvRead, ...]:
         """Every variable the program reads, where and with which default."""
         found: list[EnvRead] = []
+        helpers = _env_helpers(self.python)
         for file in self.python:
             for function in file.functions:
-                found += _env_reads(file, function)
+                found += _env_reads(file, function, helpers)
             found += _settings_fields(file)
         return tuple(found)
 
@@ -447,23 +448,35 @@ class ModuleSource:
         return "waddlegen's own flask_core", folder
 
 
-def _env_reads(file: PythonFile, function: Function) -> Iterator[EnvRead]:
+_HELPERS = frozenset(
+    "env env_str env_int env_bool get_env config getenv_int _env require_env _require "
+    "required_env".split()
+)
+
+
+def _env_helpers(files: Sequence[PythonFile]) -> frozenset[str]:
+    """Functions that read the variable whose name they are given."""
+    return _HELPERS | {
+        function.name
+        for file in files
+        for function in file.functions
+        for call in function.calls
+        if call.name.endswith(_READS)
+        and call.args
+        and call.args[0].text in {p.name for p in function.parameters[:1]}
+    }
+
+
+_READS = ("getenv", "environ.get")
+
+
+def _env_reads(
+    file: PythonFile, function: Function, helpers: frozenset[str]
+) -> Iterator[EnvRead]:
     """`os.getenv`, `os.environ[...]`, `environ.get` and helpers like env("X")."""
     for call in function.calls:
-        known = call.name.endswith(("getenv", "environ.get", "environ.setdefault"))
-        helper = call.last in {
-            "env",
-            "env_str",
-            "env_int",
-            "env_bool",
-            "get_env",
-            "config",
-            "getenv_int",
-            "_env",
-            "require_env",
-            "_require",
-            "required_env",
-        }
+        known = call.name.endswith((*_READS, "environ.setdefault"))
+        helper = call.last in helpers
         if not (known or helper) or not call.args or call.args[0].kind != "str":
             continue
         name = call.args[0].text

@@ -298,9 +298,10 @@ def _methods(file: PythonFile, call: Call) -> tuple[str, ...] | None:
         return None
     if call.last in VERBS:
         first = call.args[0] if call.args else call.keywords["rule"]
-        if first.kind in {"str", "fstring"} and first.text.startswith(("/", "{}")):
+        path = not first.text or first.text.startswith(("/", "{}"))
+        if first.kind in {"str", "fstring"} and path:
             return (call.last.upper(),)
-        return ("GET",) if False else None
+        return None
     if call.last == "websocket":
         return ("WS",)
     if call.last != "route":
@@ -353,6 +354,8 @@ def _views(
 ) -> Iterator[Route]:
     """The routes of one add_url_rule: a function, or the methods of a class."""
     names = [view.text, *view.names]
+    if view.kind == "call":  # `guard(view)`: the view is what is passed
+        names = sorted(names, key=lambda name: name == view.text)
     for function in file.functions:
         for assign in function.assigns:
             if assign.target == view.text and assign.value.text.endswith(".as_view"):
@@ -537,22 +540,58 @@ def _hooks(code: Code) -> dict[tuple[str, str], Evidence]:
                         whole = call.last == "before_app_request"
                         note(file, call.receiver, whole, call.line, function.name)
             for call in function.calls:
-                _called_hook(code, file, call, note)
+                passed = tuple(_passed(code, function, call)) or ((file, ""),)
+                for caller, name in passed:
+                    _called_hook(code, file, call, note, caller, name)
     return found
 
 
-def _called_hook(code: Code, file: PythonFile, call: Call, note: object) -> None:
-    """`bp.before_request(check)` and `install_auth(bp)`."""
+def _passed(
+    code: Code, function: Function, call: Call
+) -> Iterator[tuple[PythonFile, str]]:
+    """Where, and under which name, a function is given the blueprint that it hooks.
+
+    `def install(*blueprints)` goes over them; `def install(blueprint)` is given one.
+    """
+    over = call.loop is not None and call.loop.target == call.receiver
+    name = call.loop.over.text if over and call.loop else call.receiver
+    places = {p.name: n for n, p in enumerate(function.parameters)}
+    if call.last not in _HOOKS or name not in places:
+        return
+    parameter = function.parameters[places[name]]
+    for file in code.files:
+        for other in file.calls:
+            if other.last != function.name:
+                continue
+            given = other.args[places[name] :]
+            for value in given if parameter.kind == "star" else given[:1]:
+                yield from ((file, each) for each in value.names)
+
+
+_HOOKS = frozenset({"before_request", "before_app_request"})
+
+
+def _called_hook(
+    code: Code,
+    file: PythonFile,
+    call: Call,
+    note: object,
+    caller: PythonFile,
+    receiver: str,
+) -> None:
+    """`bp.before_request(check)` and `install_auth(bp)`.
+
+    `receiver` is what the caller of the function that does it names the blueprint.
+    """
     keep = note
     assert callable(keep)
-    if call.last in {"before_request", "before_app_request"} and call.args:
+    if call.last in _HOOKS and call.args:
         name = call.args[0].text
         found = code.resolve(file, name)
         checks = any(code.checks_caller(other, index) for other, index in found[:3])
         if checks or (not found and AUTH.search(name) and not _NOT_AUTH.search(name)):
-            keep(
-                file, call.receiver, call.last == "before_app_request", call.line, name
-            )
+            whole = call.last == "before_app_request"
+            keep(caller, receiver or call.receiver, whole, call.line, name)
     elif (
         call.bare
         and call.args

@@ -434,8 +434,10 @@ def _is_coroutine(
     found = module.code.functions.get(call.last, [])
     # `quote_service.purge()` is a method of QuoteService.
     kind = pascal(call.receiver.rpartition(".")[2].lstrip("_"))
-    if _is_foreign(module, file, call.receiver, kind):
+    if _is_foreign(module, file, call.receiver):
         return False
+    made = {c.last for c in file.calls if c.target == call.receiver}
+    kind = made.pop() if len(made) == 1 else kind
     own = [f.functions[n] for f, n in found if f.functions[n].cls == kind]
     if own:
         classes = [c for f in module.python for c in f.classes if c.name == kind]
@@ -450,9 +452,7 @@ def _is_coroutine(
     return False
 
 
-def _is_foreign(
-    module: ModuleSource, file: PythonFile, receiver: str, kind: str
-) -> bool:
+def _is_foreign(module: ModuleSource, file: PythonFile, receiver: str) -> bool:
     """Whether a name holds something that no class of this module made, as far as is seen."""
     if re.search(r"(^|[._])log(ger)?$", receiver):
         return True
@@ -460,15 +460,12 @@ def _is_foreign(
     calls = [value.text for value in made if value.kind in {"call", "await"}]
     if not calls:
         return False
-    ours = {each.name for other in module.python for each in other.classes}
     for name in calls:
-        origin = module.code.origin(file, name)
-        head = origin.partition(".")[0]
-        local = any(
-            f.path.split("/")[0].removesuffix(".py") == head for f in module.python
-        )
-        if name.rpartition(".")[2] in ours and (local or "." not in origin):
-            return False
+        module_name, _, last = module.code.origin(file, name).rpartition(".")
+        stem = module_name.rpartition(".")[2]
+        for other in module.code.by_stem.get(stem, ()) if stem else (file,):
+            if any(each.name == last for each in other.classes):
+                return False
     return True
 
 

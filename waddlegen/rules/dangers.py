@@ -340,6 +340,7 @@ def path_from_input(module: ModuleSource) -> Iterator[Problem]:
         send_from_directory("media", secure_filename(name))
     """
     yield from _file_names(module)
+    yield from _addresses(module)
     sinks = {"open", "send_file", "FileResponse", "remove", "unlink", "rmtree"}
     for route in module.routes:
         function = route.function
@@ -375,6 +376,39 @@ def path_from_input(module: ModuleSource) -> Iterator[Problem]:
                     f"the caller chooses what `{call.name}` opens",
                     call.column,
                 )
+
+
+_CLIENT = re.compile(
+    r"requests|httpx|aiohttp|client|session|http$|urllib", re.IGNORECASE
+)
+_FETCHES = frozenset("get post put patch delete head request stream urlopen".split())
+_JUDGES = re.compile(
+    r"urlparse|urlsplit|valid|allow|safe|check|startswith|resolve|host"
+)
+
+
+def _addresses(module: ModuleSource) -> Iterator[Problem]:
+    """Addresses that a view takes from the caller and asks as they are."""
+    for route in module.routes:
+        function = route.function
+        bodies = {each.name for each in function.bodies if each.name}
+        sent = {
+            each.target
+            for each in function.assigns
+            if re.search(r"request\.(args|form|values)", f"{each.value.text}")
+            or each.value.text.partition(".")[0] in bodies
+            or each.value.text.partition("[")[0] in bodies
+        }
+        if any(_JUDGES.search(call.last) for call in function.calls):
+            continue
+        for call in function.calls:
+            if call.last not in _FETCHES or not _CLIENT.search(call.receiver):
+                continue
+            place = 1 if call.last in {"request", "stream"} else 0
+            url = call.argument(place, "url")
+            if url is not None and url.text in sent:
+                message = f"the caller chooses what `{call.name}` asks"
+                yield module.problem(route.file, call.line, message, call.column)
 
 
 def _file_names(module: ModuleSource) -> Iterator[Problem]:

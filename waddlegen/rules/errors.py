@@ -383,8 +383,17 @@ def internal_detail_told(module: ModuleSource) -> Iterator[Problem]:
             return error_response("internal error", 500)
     """
     views = {(route.file.path, route.number) for route in module.routes}
+    handlers = set(_registered_handlers(module))
     for file in module.python:
         for number, function in enumerate(file.functions):
+            if (file.path, number) in handlers:
+                given = {p.name for p in function.parameters} - {"self"}
+                for each in function.returns:
+                    names = set(each.value.names)
+                    spelled = each.value.kind == "fstring" or {"str", "repr"} & names
+                    if given & names and spelled:
+                        yield module.problem(file, each.line, _TELLS)
+                continue
             is_view = (file.path, number) in views or any(
                 call.last in {"errorhandler", "app_errorhandler"}
                 for call in function.decorators
@@ -395,12 +404,19 @@ def internal_detail_told(module: ModuleSource) -> Iterator[Problem]:
                 if _tells(
                     each.handler, each.value.names, each.value.statuses, function
                 ):
-                    yield module.problem(
-                        file,
-                        each.line,
-                        "the caller is told the text of the exception; log it and answer"
-                        " without it",
-                    )
+                    yield module.problem(file, each.line, _TELLS)
+
+
+_TELLS = "the caller is told the text of the exception; log it and answer without it"
+
+
+def _registered_handlers(module: ModuleSource) -> Iterator[tuple[str, int]]:
+    """The handlers of any error, registered by a call."""
+    for file, _, call in module.calls():
+        if call.last == "register_error_handler" and len(call.args) == 2:
+            if call.args[0].text in {"500", "Exception", "InternalServerError"}:
+                for other, number in module.code.resolve(file, call.args[1].text)[:1]:
+                    yield other.path, number
 
 
 def _tells(

@@ -11,6 +11,7 @@ from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     audits,
     is_log_call,
+    makes_aaa,
     rotation,
     sets_up_aaa,
     structured_share,
@@ -105,6 +106,7 @@ def event_without_fields(module: ModuleSource) -> Iterator[Problem]:
         if extra is not None and extra.kind != "dict":
             continue
         keys = set(extra.text.split(",")) if extra is not None else set()
+        keys |= set(call.keywords)
         if "*" in keys or "None" in keys:
             continue
         missing = [
@@ -217,9 +219,9 @@ def log_past_the_handler(module: ModuleSource) -> Iterator[Problem]:
         from flask_core.logging import get_logger
     """
     share, _ = structured_share(module)
-    if share is None or share >= 0.75 or sets_up_aaa(module) is None:
+    if share is None or share >= 0.75 or _formats_every_record(module):
         return
-    if _formats_every_record(module):
+    if not any(makes_aaa(module, file, call) for file, _, call in module.calls()):
         return
     for file in module.python:
         for call in file.calls:
@@ -354,14 +356,18 @@ _WRAPPERS = frozenset("event log_event audit auth_event log emit_event aaa".spli
 
 def _told(function: Function, call: Call) -> str:
     """The secret among what is logged."""
+    one_header = any(call.line <= n <= call.end_line for _, n in function.headers)
     for value in (*call.args, *call.keywords.values()):
         if value.kind in {"str", "num", "none", "bool"}:
             continue
         if value.kind == "call" and _MASKS.search(value.text):
             continue
         masked = [n for n in value.names if _MASKS.search(n.rpartition(".")[2])]
+        key = value.text.rpartition("[")[2].rstrip("]")
+        if value.kind == "subscript" and is_secret(key):
+            return key
         for name in value.names:
-            if name in masked:
+            if name in masked or (name.endswith("headers") and one_header):
                 continue
             if _holds_secret(name, function, value) and not masked:
                 return name

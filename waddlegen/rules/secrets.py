@@ -9,7 +9,7 @@ from waddlegen.facts.python import Assign, Call, PythonFile, Value
 from waddlegen.facts.words import is_name_not_value, is_placeholder, is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
-from waddlegen.source import ModuleSource
+from waddlegen.source import EnvRead, ModuleSource
 
 _PROVIDER = re.compile(
     r"^(?:AKIA|ASIA)[A-Z0-9]{16}$|^gh[pousr]_[A-Za-z0-9]{20,}|^github_pat_\w{20,}|"
@@ -150,7 +150,7 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             or read.kind in {"num", "bool", "none"}
         ):
             continue
-        if not is_secret(read.name) or re.fullmatch(
+        if not (is_secret(read.name) or _is_asked_for(module, read)) or re.fullmatch(
             r"[\d.]+|true|false", default, re.I
         ):
             continue
@@ -164,6 +164,30 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             read.column,
         )
     yield from _or_defaults(module)
+
+
+def _is_asked_for(module: ModuleSource, read: EnvRead) -> bool:
+    """Whether a key of any name is compared with what a caller sends."""
+    if not read.name.endswith("KEY"):
+        return False
+    kept = {
+        assign.target.rpartition(".")[2]
+        for function in read.file.functions
+        for assign in function.assigns
+        if assign.line == read.line
+    }
+    for _, function in module.functions():
+        sides = [(c.left, c.right) for c in function.compares]
+        sides += [
+            (call.args[0], call.args[1])
+            for call in function.calls
+            if call.last == "compare_digest" and len(call.args) == 2
+        ]
+        for one, other in sides:
+            names = {name.rpartition(".")[2] for name in (*one.names, *other.names)}
+            if kept & names and (function.headers or "headers" in f"{names}"):
+                return True
+    return False
 
 
 def _or_defaults(module: ModuleSource) -> Iterator[Problem]:
