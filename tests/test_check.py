@@ -316,6 +316,39 @@ def test_rules_and_their_explanations_are_told(cli: Cli) -> None:
     assert 2 == unknown.returncode
 
 
+OTHERS = '''
+from waddlegen.findings import Severity
+from waddlegen.rules.rule import rule
+
+
+@rule("ZZ101", severity=Severity.ERROR, topic="house")
+def no_penguins(module):
+    """There are no penguins."""
+    yield module.problem("app.py", 1, "there are no penguins")
+'''
+
+
+def test_another_package_adds_rules(
+    cli: Cli, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed beside waddlegen, it needs an entry point and nothing else."""
+    build_tree(project, {"demo/app.py": SLOW})
+    build_tree(
+        tmp_path / "packages",
+        {
+            "house_rules.py": OTHERS,
+            "house_rules-1.0.dist-info/METADATA": "Name: house_rules\nVersion: 1.0\n",
+            "house_rules-1.0.dist-info/entry_points.txt": "[waddlegen.rules]\nhouse = house_rules\n",
+        },
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"))
+
+    done = cli("check", "demo", "--select", "ZZ", "--format", "concise")
+
+    assert "demo/app.py:1:1: ZZ101 error there are no penguins\n" == done.stdout
+    assert "ZZ101" in cli("rules").stdout
+
+
 SLOW = "import requests\n\n\ndef read(url):\n    return requests.get(url)\n"
 
 

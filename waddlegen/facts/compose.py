@@ -77,7 +77,7 @@ def module_services(
     survey: Survey, folder: str, names: frozenset[str]
 ) -> tuple[Service, ...]:
     """The services built from a module's folder; by name and image where none is."""
-    everything = tuple(services_of(survey))
+    everything = survey.once(services_of, lambda: tuple(services_of(survey)))
     built = tuple(
         each
         for each in everything

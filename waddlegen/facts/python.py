@@ -183,7 +183,7 @@ class Sql:
     end_line: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Function:
     """One function, method or the file itself (`<module>`)."""
 

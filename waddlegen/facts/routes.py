@@ -553,10 +553,12 @@ def _passed(
 
     `def install(*blueprints)` goes over them; `def install(blueprint)` is given one.
     """
+    if call.last not in _HOOKS:
+        return
     over = call.loop is not None and call.loop.target == call.receiver
     name = call.loop.over.text if over and call.loop else call.receiver
     places = {p.name: n for n, p in enumerate(function.parameters)}
-    if call.last not in _HOOKS or name not in places:
+    if name not in places:
         return
     parameter = function.parameters[places[name]]
     for file in code.files:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from waddlegen.facts.python import Call, Function, Parameter, PythonFile, Value
 from waddlegen.findings import Problem, Severity
@@ -34,7 +34,7 @@ def broken_call_of_flask_core(module: ModuleSource) -> Iterator[Problem]:
     Good:
         logger.audit(action="add_quote", user=user_id, community=community_id, result="SUCCESS")
     """
-    core = _Core(module)
+    core = module.once_for_all(_Core, lambda: _Core(*module.core))
     for file in module.python:
         names = core.names_of(file)
         loggers = core.loggers_of(file)
@@ -49,10 +49,9 @@ def broken_call_of_flask_core(module: ModuleSource) -> Iterator[Problem]:
 class _Core:
     """The functions and classes of the flask_core that the module uses."""
 
-    def __init__(self, module: ModuleSource) -> None:
+    def __init__(self, where: str, files: Sequence[PythonFile]) -> None:
         """Index what it defines."""
-        self.module = module
-        self.where, self.files = module.core
+        self.where, self.files = where, files
         self.functions: dict[str, list[tuple[str, Function]]] = {}
         self.methods: dict[str, dict[str, Function]] = {}
         self.open_classes: set[str] = set()

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from waddlegen.findings import Problem, Severity
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from waddlegen.source import ModuleSource
 
     Check = Callable[[ModuleSource], Iterator[Problem]]
 
 RULES: dict[str, Rule] = {}
+_GROUP = "waddlegen.rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +88,24 @@ def load(live: bool = False) -> dict[str, Rule]:
     return {code: each for code, each in sorted(RULES.items()) if live or not each.live}
 
 
+@functools.cache
 def rules_of_others() -> Sequence[EntryPoint]:
     """Where other packages say that they have rules; these do not change with waddlegen."""
-    return tuple(entry_points(group="waddlegen.rules"))
+    # Most often none does, and the library that asks them takes its time to load.
+    if not any(map(_speaks_of_rules, sys.path)):
+        return ()
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=_GROUP))
+
+
+def _speaks_of_rules(place: str) -> bool:
+    """Whether a package that is installed in a folder says that it has rules."""
+    with contextlib.suppress(OSError):
+        for path in Path(place).glob("*-info/entry_points.txt"):
+            if _GROUP.encode() in path.read_bytes():
+                return True
+    return False
 
 
 def _import_all(package: ModuleType) -> None:

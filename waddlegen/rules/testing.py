@@ -143,7 +143,7 @@ def _weakness(
     }
     whole = {
         f"{i.module}.{i.name}".strip(".") if i.name else i.module: i.alias
-        for i in file.imports
+        for i in (file.imports if mocked else ())
     }
     for target in mocked:
         holder, _, name = target.rpartition(".")
