@@ -57,6 +57,34 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
         line = route.class_line or route.guard_line
         yield module.problem(route.file, line, message)
 
+    yield from _open_grpc(module)
+
+
+_KNOWS_CALLER = re.compile(r"auth|token|api_?key|verif|metadata|peer_identit|jwt", re.I)
+
+
+def _open_grpc(module: ModuleSource) -> Iterator[Problem]:
+    """A gRPC server without interceptors, none of whose methods looks at the caller."""
+    methods = [
+        function
+        for file in module.python
+        for made in file.classes
+        if any(base.endswith("Servicer") for base in made.bases)
+        for function in file.functions
+        if function.cls == made.name
+    ]
+    if any(_KNOWS_CALLER.search(" ".join(sorted(each.names))) for each in methods):
+        return
+    if any(_KNOWS_CALLER.search(call.last) for m in methods for call in m.calls):
+        return
+    for file, _, call in module.calls():
+        if methods and call.name in {"grpc.aio.server", "grpc.server", "aio.server"}:
+            if "interceptors" not in call.keywords:
+                message = (
+                    "the gRPC server answers anybody; add an interceptor that asks"
+                )
+                yield module.problem(file, call.line, message, call.column)
+
 
 @rule("WB412", severity=Severity.CRITICAL, topic="auth", checklist="S1")
 def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:

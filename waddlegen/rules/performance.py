@@ -159,9 +159,14 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
         )
     if call.last in {"commit", "rollback"} and call.receiver in dals:
         return f"`{name}` blocks until the database answers; run it in a thread"
-    if name in {"boto3.client", "boto3.resource"}:
-        return ""
+    if call.last not in {"get_paginator", "close"} and any(
+        made.target == call.receiver and made.name in _AWS for made in file.calls
+    ):
+        return f"`{name}` blocks until AWS answers; run it in a thread"
     return ""
+
+
+_AWS = frozenset({"boto3.client", "boto3.resource"})
 
 
 def _pydal_chain(call: Call, dals: set[str]) -> bool:
@@ -545,7 +550,9 @@ def _grows(function: Function, name: str) -> bool:
         r"start|connect|add_handler", function.name
     ):
         return False
-    return any(a.target == f"{name}[*]" for a in function.assigns)
+    return any(a.target == f"{name}[*]" for a in function.assigns) or any(
+        c.receiver == name and c.last == "setdefault" for c in function.calls
+    )
 
 
 def _shrinks(function: Function, name: str, by_size: bool = True) -> bool:
