@@ -158,7 +158,7 @@ def _compares_secrets(compare: Compare, function: Function, file: PythonFile) ->
     if any(_is_enumeration(value) for value in sides):
         return False
     joined = {*words(left), *words(right)}
-    if {"confirm", "confirmation", "repeat", "type", "kind"} & joined:
+    if _ASIDE & joined or any(map(_is_column, sides)) or all(map(_is_ours, sides)):
         return False
     if is_signature(left) or is_signature(right):
         if {words(left)[-1], words(right)[-1]}.isdisjoint(_SIGNATURES):
@@ -176,6 +176,30 @@ def _compares_secrets(compare: Compare, function: Function, file: PythonFile) ->
 
 
 _SIGNATURES = frozenset({"signature", "sig", "hmac", "mac"})
+# Typed twice, a kind of secret, or the sum of a file.
+_ASIDE = frozenset("confirm confirmation repeat type kind checksum etag md5".split())
+_COLUMN = re.compile(
+    r"(^|\.)(?!\w*(Config|Settings|Env|Secrets?)\.)[A-Z]\w*[a-z]\w*\.[a-z]\w*$|"
+    r"(^|\.)_?(db|dal)\.\w+\.\w+$|\.c\.\w+$"
+)
+
+
+def _is_column(value: Value) -> bool:
+    """Whether a side is a column, so that the database compares."""
+    return value.kind == "name" and _COLUMN.search(value.text) is not None
+
+
+def _is_ours(value: Value) -> bool:
+    """Whether a side is a setting: of two of these, no caller learns anything."""
+    last = value.text.rpartition(".")[2]
+    return (
+        value.kind == "name"
+        and last.isupper()
+        or (
+            value.kind == "subscript"
+            and re.search(r"config\[[A-Z_]+\]$", value.text) is not None
+        )
+    )
 
 
 def _has_key(function: Function) -> bool:

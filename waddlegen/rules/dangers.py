@@ -112,14 +112,19 @@ def _danger(
             r"passw|secret|hash_(key|token)|signature", words
         ):
             return f"{name} is too weak for a secret; use hashlib.sha256 or a password hash"
-    if name.startswith("random.") and last in {
-        "choice",
-        "randint",
-        "choices",
-        "random",
-        "randrange",
-        "getrandbits",
-    }:
+    if (
+        name.startswith("random.")
+        and "SystemRandom" not in name
+        and last
+        in {
+            "choice",
+            "randint",
+            "choices",
+            "random",
+            "randrange",
+            "getrandbits",
+        }
+    ):
         if is_secret(call.target) or re.search(
             r"token|secret|password|api_key|verification_code|otp", function.name
         ):
@@ -159,7 +164,12 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
     views = {(route.file.path, route.number) for route in module.routes}
     for file in module.python:
         for number, function in enumerate(file.functions):
+            undone = {
+                c.line for c in function.calls if c.name.endswith("Markup().unescape")
+            }
             for call in function.calls:
+                if call.last == "Markup" and call.line in undone:
+                    continue
                 if call.last in {"Markup", "render_template_string"} and call.args:
                     if call.args[0].kind not in {"str"} and call.args[0].names:
                         if not call.args[0].text.isupper() and not _escapes(call):
@@ -205,12 +215,19 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
         ):
             text = module.read(inside) or ""
             for lineno, line in enumerate(text.splitlines(), 1):
+                line = _WRITTEN.sub("", line)
                 names = re.findall(r"\{\{-?\s*([\w.]+)\s*\|\s*safe\b", line)
                 ours = names and all(_is_own_markup(module, name) for name in names)
                 if re.search(r"\|\s*safe\b", line) and ours:
                     continue
                 if re.search(r"\|\s*safe\b", line) or "autoescape false" in line:
                     yield module.problem(inside, lineno, "this value is not escaped")
+
+
+# A text of the template itself, or JSON, whose `<` is written otherwise.
+_WRITTEN = re.compile(
+    r"\{\{-?\s*_?\(?\s*('[^']*'|\"[^\"]*\")\s*\)?\s*\|\s*safe\b|\|\s*tojson\s*\|\s*safe\b"
+)
 
 
 def _is_own_markup(module: ModuleSource, name: str) -> bool:
@@ -379,8 +396,12 @@ def path_from_input(module: ModuleSource) -> Iterator[Problem]:
 
 
 _CLIENT = re.compile(
-    r"requests|httpx|aiohttp|client|session|http$|urllib", re.IGNORECASE
+    r"(^|\.)_?(requests|httpx|aiohttp|urllib\.request|http|\w*client|\w*session)$"
 )
+_ADDRESS = re.compile(
+    r"url|uri|link|href|endpoint|host|addr|callback|hook|target|src", re.IGNORECASE
+)
+_RESOLVES = re.compile(r"^(realpath|resolve|commonpath|is_relative_to|safe_join)$")
 _FETCHES = frozenset("get post put patch delete head request stream urlopen".split())
 _JUDGES = re.compile(
     r"urlparse|urlsplit|valid|allow|safe|check|startswith|resolve|host"
@@ -406,7 +427,7 @@ def _addresses(module: ModuleSource) -> Iterator[Problem]:
                 continue
             place = 1 if call.last in {"request", "stream"} else 0
             url = call.argument(place, "url")
-            if url is not None and url.text in sent:
+            if url is not None and url.text in sent and _ADDRESS.search(url.text):
                 message = f"the caller chooses what `{call.name}` asks"
                 yield module.problem(route.file, call.line, message, call.column)
 
@@ -420,9 +441,9 @@ def _file_names(module: ModuleSource) -> Iterator[Problem]:
                 continue
             names = {n for value in call.args for n in value.names}
             sent = {n for n in names if n.endswith(".filename")}
-            if sent and not any(
-                "secure_filename" in n or "basename" in n for n in names
-            ):
+            safe = any("secure_filename" in n or "basename" in n for n in names)
+            judged = any(_RESOLVES.search(each.last) for each in function.calls)
+            if sent and not (safe or judged):
                 if not _cleaned(function, sent):
                     message = f"`{min(sent)}` is the name that the caller gave the file"
                     yield module.problem(file, call.line, message, call.column)

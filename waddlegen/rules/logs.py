@@ -341,6 +341,8 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
         logger.info("using a token of %d characters", len(token))
     """
     for file, function, call in module.calls():
+        if call.name == "print" and _is_script(file):
+            continue
         if not is_log_call(call.name, call.last) and call.name != "print":
             if not (call.last in _WRAPPERS and writes_events(module, file, call)):
                 continue
@@ -367,7 +369,9 @@ def _told(function: Function, call: Call) -> str:
         if value.kind == "subscript" and is_secret(key):
             return key
         for name in value.names:
-            if name in masked or (name.endswith("headers") and one_header):
+            if name in masked or name.rpartition(".")[2] == "tokens":  # of a model
+                continue
+            if name.endswith("headers") and one_header:
                 continue
             if _holds_secret(name, function, value) and not masked:
                 return name

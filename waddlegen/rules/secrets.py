@@ -22,6 +22,16 @@ _HEADER_VALUE = re.compile(r"^(?:Basic|Bearer) ([A-Za-z0-9+/=._-]{8,})$")
 _URL = re.compile(
     r"[a-z][a-z0-9+.-]*://([^/\s:@\"'{}\0]*):([^/\s@\"'{}\0]+)@[\w\[.-]", re.I
 )
+
+
+def _is_credential(text: str) -> bool:
+    """Whether what follows `Basic` or `Bearer` is no word: `Basic Configuration`."""
+    return (
+        not is_placeholder(text)
+        and re.search(r"\d|[+/=.]|[a-z][A-Z]", text) is not None
+    )
+
+
 _NOT_SECRET_WORDS = frozenset("user username name host example".split())
 
 
@@ -72,7 +82,7 @@ def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
             if (
                 _PROVIDER.match(literal.text)
                 or _KEY_BLOCK.search(literal.text)
-                or (header and not is_placeholder(header[1]))
+                or (header and _is_credential(header[1]))
             ):
                 yield module.problem(
                     file,
@@ -207,6 +217,9 @@ def _or_defaults(module: ModuleSource) -> Iterator[Problem]:
                         )
 
 
+_EXAMPLES = frozenset({"pass", "password", "pwd", "secret"})
+
+
 @rule("WB403", severity=Severity.CRITICAL, topic="secret", checklist="CQ3")
 def url_credentials(module: ModuleSource) -> Iterator[Problem]:
     """An address holds a user's password.
@@ -225,6 +238,9 @@ def url_credentials(module: ModuleSource) -> Iterator[Problem]:
             if match is None:
                 continue
             password = match[2]
+            # What is told in a sentence is an example.
+            if " " in literal.text[: match.start()] and password in _EXAMPLES:
+                continue
             if is_placeholder(password) or password.startswith(("$", "%", "{", "<")):
                 continue
             yield module.problem(
