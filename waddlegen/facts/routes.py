@@ -626,15 +626,15 @@ def is_guard(code: Code, file: PythonFile, name: str) -> bool:
     last = name.rpartition(".")[2]
     origin = code.origin(file, name)
     found = code.resolve(file, name) or code.resolve(file, origin)
-    own = [(f, n) for f, n in found if not f.functions[n].decorators or True]
-    if own and not _from_library(file, name):
+    if found and not _from_library(file, name):
         return any(
             code.checks_caller(other, index)
             or _composes(code, other, index)
+            or _turns_away(other, index)
             or any(
                 inner.nested and 401 in inner.statuses for inner in other.within(index)
             )
-            for other, index in own[:3]
+            for other, index in found[:3]
         )
     known = origin.rpartition(".")[2] or last
     if _NOT_AUTH.search(known):
@@ -644,6 +644,25 @@ def is_guard(code: Code, file: PythonFile, name: str) -> bool:
         if any(code.library.checks_caller(other, index) for other, index in shared):
             return True
     return bool(AUTH.search(known)) or bool(AUTH.search(last) and known == last)
+
+
+def _turns_away(file: PythonFile, number: int) -> bool:
+    """Whether a decorator asks who calls, and answers in the place of the view if need be."""
+    outer = file.functions[number]
+    views = {p.name for p in outer.parameters}
+    if not AUTH.search(outer.name) or _NOT_AUTH.search(outer.name):
+        return False
+    for inner in file.within(number):
+        if inner is outer or not inner.tested:
+            continue
+        asks = any(_ASKS_WHO.search(call.last) for call in inner.calls)
+        instead = [r for r in inner.returns if not views & set(r.value.names)]
+        if asks and instead and len(instead) < len(inner.returns):
+            return True
+    return False
+
+
+_ASKS_WHO = re.compile(r"authenticat|get_auth|verif|load_user|current_user|check_")
 
 
 def _composes(code: Code, file: PythonFile, number: int) -> bool:
