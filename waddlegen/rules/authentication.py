@@ -153,7 +153,7 @@ def _compares_secrets(compare: Compare, function: Function, file: PythonFile) ->
     ):
         return False
     left, right = (_meaning(value, function) for value in sides)
-    if not (left and right):
+    if not (left and right) or _is_typed_again(left, right):
         return False
     if any(_is_enumeration(value) for value in sides):
         return False
@@ -182,6 +182,21 @@ _COLUMN = re.compile(
     r"(^|\.)(?!\w*(Config|Settings|Env|Secrets?)\.)[A-Z]\w*[a-z]\w*\.[a-z]\w*$|"
     r"(^|\.)_?(db|dal)\.\w+\.\w+$|\.c\.\w+$"
 )
+
+
+def _is_typed_again(left: str, right: str) -> bool:
+    """Whether both sides are one value: typed twice, spelled otherwise, or its mask."""
+    one, other = (re.sub(r"\d+$|\(\)$", "", name) for name in (left, right))
+    masks = any(_MASK.search(name.rpartition(".")[2]) for name in (left, right))
+    return (
+        masks
+        or one == other
+        or one.startswith(f"{other}.")
+        or other.startswith(f"{one}.")
+    )
+
+
+_MASK = re.compile(r"MASK|PLACEHOLDER|REDACTED|UNSET|UNCHANGED|EMPTY")
 
 
 def _is_column(value: Value) -> bool:

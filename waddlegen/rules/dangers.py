@@ -441,7 +441,10 @@ def _file_names(module: ModuleSource) -> Iterator[Problem]:
                 continue
             names = {n for value in call.args for n in value.names}
             sent = {n for n in names if n.endswith(".filename")}
-            safe = any("secure_filename" in n or "basename" in n for n in names)
+            asked = {f"{call.name}().suffix", f"{call.name}().stem"} & function.names
+            safe = asked or any(
+                "secure_filename" in n or "basename" in n for n in names
+            )
             judged = any(_RESOLVES.search(each.last) for each in function.calls)
             if sent and not (safe or judged):
                 if not _cleaned(function, sent):

@@ -358,7 +358,11 @@ _WRAPPERS = frozenset("event log_event audit auth_event log emit_event aaa".spli
 
 def _told(function: Function, call: Call) -> str:
     """The secret among what is logged."""
-    one_header = any(call.line <= n <= call.end_line for _, n in function.headers)
+    lines = range(call.line, call.end_line + 1)
+    one_header = any(line in lines for _, line in function.headers)
+    one_variable = any(
+        line in lines and not is_secret(name) for name, line in function.environ
+    )
     for value in (*call.args, *call.keywords.values()):
         if value.kind in {"str", "num", "none", "bool"}:
             continue
@@ -372,6 +376,8 @@ def _told(function: Function, call: Call) -> str:
             if name in masked or name.rpartition(".")[2] == "tokens":  # of a model
                 continue
             if name.endswith("headers") and one_header:
+                continue
+            if name == "os.environ" and one_variable:
                 continue
             if _holds_secret(name, function, value) and not masked:
                 return name

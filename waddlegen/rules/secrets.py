@@ -238,8 +238,10 @@ def url_credentials(module: ModuleSource) -> Iterator[Problem]:
             if match is None:
                 continue
             password = match[2]
-            # What is told in a sentence is an example.
-            if " " in literal.text[: match.start()] and password in _EXAMPLES:
+            # What is told in a sentence, or leads to `host`, is an example.
+            told = " " in literal.text[: match.start()]
+            told = told or literal.text[match.end() - 1 :].startswith("host")
+            if told and password in _EXAMPLES:
                 continue
             if is_placeholder(password) or password.startswith(("$", "%", "{", "<")):
                 continue
