@@ -438,6 +438,11 @@ def _verifies(
         texts = f"{compare.left.text} {compare.right.text}"
         if re.search(r"signature|secret|hmac|digest", texts, re.I):
             return file.path, compare.line
+        if re.search(r"token|authorization|bearer|api_?key", texts, re.I):
+            if any(
+                re.search(r"auth|token|key", name, re.I) for name, _ in function.headers
+            ):
+                return file.path, compare.line
     if depth:
         for call in function.calls:
             for other, index in source.code.resolve(file, call.name)[:4]:
@@ -803,6 +808,16 @@ def _plain_names(file: PythonFile) -> set[str]:
     return names | {"logging"}
 
 
+@once
+def core_logger(source: ModuleSource) -> Proof | None:
+    """Where the module takes its logger from flask_core."""
+    for file, _, call in source.calls():
+        if re.search(r"log(ger|ging)$", call.last):
+            if source.code.origin(file, call.name).startswith("flask_core."):
+                return at(source, file, call.line, call.last)
+    return None
+
+
 @measure("L4")
 def rotated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """A rotating file handler, here or in flask_core."""
@@ -826,7 +841,9 @@ def rotation(source: ModuleSource) -> Proof | None:
                 return at(source, file, entry.line, entry.value.text)
     setup = sets_up_aaa(source)
     made = (makes_aaa(source, file, call) for file, _, call in source.calls())
-    if setup and (source.uses_create_app or any(made)):
+    if setup is None or not (source.uses_create_app or any(made)):
+        setup = core_logger(source)
+    if setup:
         rotates = any(
             "RotatingFileHandler" in name
             for file in source.core[1]

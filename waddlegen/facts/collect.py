@@ -421,6 +421,11 @@ class _Collector:
             self.visit(child)
         self.optional -= version
 
+    def _IfExp(self, node: ast.IfExp) -> None:
+        """A choice between two values: what it asks is tested as well."""
+        self.stack[-1].tested.update(value_of(node.test).names)
+        self._below(node)
+
     def _main(self, node: ast.If) -> None:
         """What runs only as a script."""
         function = Function(
@@ -793,6 +798,7 @@ def _handler(node: ast.ExceptHandler) -> Handler:
             calls.append(name)
             head = name.lower()
             last = head.rpartition(".")[2]
+            made.whispers = last == "debug" and len(calls) == 1
             made.logs |= "log" in head.rpartition(".")[0] or last in {
                 "print",
                 "print_exc",

@@ -81,6 +81,8 @@ class Handler:
     result_line: int = 0
     # Whether what it returns holds a False or a None.
     declines: bool = False
+    # Whether all it does is to log for nobody: at the level of debugging.
+    whispers: bool = False
 
     @property
     def broad(self) -> bool:

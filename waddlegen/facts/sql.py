@@ -360,7 +360,8 @@ class _Scope:
                 if self._is_request(node.func.value):
                     yield SqlPart(f"{owner}.{last}()", "request", node.lineno)
                 return
-        if isinstance(node.func, ast.Name) and node.args:
+        own = name == f"self.{last}" or isinstance(node.func, ast.Name)
+        if own and (node.args or node.keywords):
             yield SqlPart(name, "made", node.lineno)
         if last in {"sorted", "list", "tuple", "set", "reversed", "str", "map", "repr"}:
             for arg in node.args[-1:]:

@@ -119,4 +119,6 @@ def is_name_not_value(name: str, text: str) -> bool:
     own, given = "".join(words(name)), "".join(words(text))
     if given and (given in own or own.endswith(given)):
         return True
+    if words(name)[-1:] == ["key"] and re.fullmatch(r"[a-z_]+(:[a-z_*]+)+", text):
+        return True  # of a store
     return bool(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", text))

@@ -541,10 +541,12 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
     """
     if not module.imports("prometheus_client"):
         return
+    told: set[str] = set()
     for file, _, call in module.calls():
         if call.last == "labels":
             for value in (*call.args, *call.keywords.values()):
                 if value.kind == "name" and _ENDLESS.search(value.text):
+                    told.add(call.receiver.rpartition(".")[2])
                     yield module.problem(
                         file,
                         call.line,
@@ -552,3 +554,10 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
                         call.column,
                     )
                     break
+    for file, _, call in module.calls():
+        if call.last in _METRICS and call.target.rpartition(".")[2] in told:
+            message = "a label of this metric takes endlessly many values"
+            yield module.problem(file, call.line, message, call.column)
+
+
+_METRICS = frozenset({"Counter", "Gauge", "Histogram", "Summary"})

@@ -51,6 +51,7 @@ def _is_dangerous(
     if part.origin == "made":
         return any(
             _quotes(other.functions[number])
+            or _hands_on(module, function, part, other.functions[number])
             for other, number in module.code.resolve(file, part.name)[:2]
         )
     if part.origin not in {"parameter", "keys", "keywords"}:
@@ -86,6 +87,41 @@ def _quotes(function: Function) -> bool:
         and names & set(each.value.names)
         for each in function.returns
     )
+
+
+# A clause of SQL with a gap in it, where no value may stand.
+_CLAUSE = re.compile(
+    r"\b(ORDER\s+BY|GROUP\s+BY|WHERE|AND|OR|FROM|JOIN|SET|LIMIT|OFFSET|SELECT)\b[^%$?]*\{\}|"
+    r"\{\}\s*(=|<|>|ASC\b|DESC\b|I?LIKE\b|IN\b|IS\b)",
+    re.IGNORECASE,
+)
+
+
+def _is_table(name: str) -> bool:
+    """Whether a name is a constant, in which what was sent is looked up."""
+    return any(part.lstrip("_").isupper() for part in name.split("."))
+
+
+def _hands_on(
+    module: ModuleSource, caller: Function, part: SqlPart, maker: Function
+) -> bool:
+    """Whether a function makes a clause of what it is given, and is given what was sent."""
+    places = [p.name for p in maker.parameters if p.name not in {"self", "cls"}]
+    given = [call for call in caller.calls if call.name == part.name]
+    for each in maker.returns:
+        if each.value.kind not in {"fstring", "concat", "format"}:
+            continue
+        if not _CLAUSE.search(each.value.text):
+            continue
+        for place, name in enumerate(places):
+            names = each.value.names
+            if name not in names or name in maker.tested or any(map(_is_table, names)):
+                continue
+            for call in given:
+                value = call.argument(place, name)
+                if value is not None and not _is_ours(module, caller, value, 3):
+                    return True
+    return False
 
 
 def _is_ours(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:

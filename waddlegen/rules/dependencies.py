@@ -12,6 +12,7 @@ from waddlegen.facts.delivery import image_variables
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.texts import normal
 from waddlegen.findings import Problem, Severity
+from waddlegen.rules.logs import is_script
 from waddlegen.rules.rule import rule
 from waddlegen.source import EnvRead, ModuleSource
 
@@ -299,7 +300,7 @@ def fixed_address(module: ModuleSource) -> Iterator[Problem]:
             for literal in file.literals:
                 if literal.function != number or not _ADDRESS.match(literal.text):
                     continue
-                if function.name == "<main>":
+                if function.name == "<main>" or is_script(file):
                     continue
                 if any(first <= literal.line <= last for first, last in defaults):
                     continue

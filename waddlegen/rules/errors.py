@@ -165,6 +165,8 @@ def _swallows(handler: Handler) -> str:
         return ""
     if handler.does == "pass":
         return "every error is swallowed here without a word"
+    if handler.does == "log" and handler.whispers:
+        return "every error is swallowed here, and told to nobody who does not debug"
     if handler.does == "return" and not handler.logs and not handler.raises:
         value = handler.returns
         empty = value is None or (

@@ -10,6 +10,7 @@ from waddlegen.facts.words import is_secret, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     audits,
+    core_logger,
     is_log_call,
     makes_aaa,
     rotation,
@@ -266,7 +267,7 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
     for file, function, call in module.calls():
         if call.name != "print" or _writes_elsewhere(call):
             continue
-        if function.name != "<main>" and not _is_script(file):
+        if function.name != "<main>" and not is_script(file):
             yield module.problem(
                 file, call.line, "this goes past the log; use the logger", call.column
             )
@@ -279,7 +280,7 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
         for call in file.calls
         if call.last == "getenv"
     )
-    setup = sets_up_aaa(module)
+    setup = sets_up_aaa(module) or core_logger(module)
     if not known and not module.uses_create_app and not (setup and core):
         path, line = application(module)
         yield module.problem(path, line, "LOG_LEVEL is never read")
@@ -291,7 +292,7 @@ def _writes_elsewhere(call: Call) -> bool:
     return file is not None and not file.text.startswith("sys.")
 
 
-def _is_script(file: PythonFile) -> bool:
+def is_script(file: PythonFile) -> bool:
     """Whether a file is a tool for the command line."""
     return (
         file.path.startswith(("scripts/", "bin/", "tools/", "benchmarks/"))
@@ -341,12 +342,12 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
         logger.info("using a token of %d characters", len(token))
     """
     for file, function, call in module.calls():
-        if call.name == "print" and _is_script(file):
+        if call.name == "print" and is_script(file):
             continue
         if not is_log_call(call.name, call.last) and call.name != "print":
             if not (call.last in _WRAPPERS and writes_events(module, file, call)):
                 continue
-        name = _told(function, call)
+        name = _told(file, function, call)
         if name:
             yield module.problem(
                 file, call.line, f"`{name}` is written into the log", call.column
@@ -356,7 +357,7 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
 _WRAPPERS = frozenset("event log_event audit auth_event log emit_event aaa".split())
 
 
-def _told(function: Function, call: Call) -> str:
+def _told(file: PythonFile, function: Function, call: Call) -> str:
     """The secret among what is logged."""
     lines = range(call.line, call.end_line + 1)
     one_header = any(line in lines for _, line in function.headers)
@@ -381,6 +382,8 @@ def _told(function: Function, call: Call) -> str:
                 continue
             if _holds_secret(name, function, value) and not masked:
                 return name
+            if name.startswith("self.") and not masked and _carries(file, name):
+                return name
     for header, line in function.headers:
         if call.line <= line <= call.end_line and re.search(
             r"key|authorization|token|cookie|signature", header, re.I
@@ -390,6 +393,19 @@ def _told(function: Function, call: Call) -> str:
         if value.kind == "name" and is_secret(name) and name not in {"user"}:
             return name
     return ""
+
+
+def _carries(file: PythonFile, name: str) -> bool:
+    """Whether the headers that an object keeps hold a credential."""
+    return name.endswith("headers") and any(
+        _are_ours(name, each)
+        or any(
+            a.target.startswith(f"{name}[")
+            and re.search("authorization|key|token|cookie", a.target, re.I)
+            for a in each.assigns
+        )
+        for each in file.functions
+    )
 
 
 def _holds_secret(name: str, function: Function, value: Value) -> bool:

@@ -261,7 +261,7 @@ def _goes_over_data(loop: Loop, function: Function) -> bool:
         return False
     base = re.sub(r"\.(items|values|keys)$", "", over.text)
     made = [a.value for a in function.assigns if a.target == base]
-    if any(n.lstrip("_").isupper() for v in made for n in v.names):
+    if any(n.lstrip("_").isupper() for v in made for n in _taken_from(v)):
         return False
     if over.kind == "name" and "." not in over.text:
         given = [a.value for a in function.assigns if a.target == over.text]
@@ -270,6 +270,19 @@ def _goes_over_data(loop: Loop, function: Function) -> bool:
     return not re.search(
         r"attempt|retr|migrat|statement|table|batch|chunk|page", over.text, re.I
     )
+
+
+def _taken_from(value: Value) -> tuple[str, ...]:
+    """The names that a value may be a part of: a query only mentions them."""
+    last = value.text.rpartition(".")[2]
+    if value.kind == "await" or (value.kind == "call" and last not in _COPIES):
+        return ()
+    return value.names
+
+
+_COPIES = frozenset(
+    "list sorted tuple set dict enumerate zip items keys values".split()
+)
 
 
 def _is_query(call: Call) -> bool:

@@ -151,11 +151,26 @@ def _weakness(
         f"{i.module}.{i.name}".strip(".") if i.name else i.module: i.alias
         for i in (file.imports if mocked else ())
     }
+    spelled: dict[str, str] = {}
     for target in mocked:
         holder, _, name = target.rpartition(".")
-        spelled = {whole.get(target), f"{whole.get(holder, '?')}.{name}"}
-        if spelled & set(each.value.names):
-            return f"this test asserts what its own mock of {target} answers"
+        for known in (whole.get(target), f"{whole.get(holder, '?')}.{name}"):
+            spelled[known or "?"] = target
+    for call in calls:
+        if call.name.endswith("patch.object") and len(call.args) > 1:
+            if "return_value" in call.keywords and call.args[1].kind == "str":
+                name = f"{call.args[0].text}.{call.args[1].text}"
+                spelled[name] = name
+    results = {
+        c.target: spelled[c.name] for c in calls if c.target and c.name in spelled
+    }
+    for name in each.value.names:
+        if name in spelled:
+            return f"this test asserts what its own mock of {spelled[name]} answers"
+    heads = {name.partition(".")[0] for name in each.value.names}
+    if heads and heads <= results.keys():
+        first = results[sorted(heads)[0]]
+        return f"this test asserts what its own mock of {first} answers"
     return ""
 
 
