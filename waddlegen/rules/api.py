@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from waddlegen.facts.python import PythonFile
+from waddlegen.facts.python import Function, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import health_route, metrics_route
@@ -561,3 +561,94 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
 
 
 _METRICS = frozenset({"Counter", "Gauge", "Histogram", "Summary"})
+
+
+@rule("WB905", severity=Severity.WARNING, topic="metrics", checklist="M1")
+def metric_that_never_moves(module: ModuleSource) -> Iterator[Problem]:
+    """A metric is exposed, and nothing ever counts with it.
+
+    Dashboards show zero and alerts on it stay quiet, whatever happens. Count where the thing
+    happens, or take the metric away.
+
+    Bad:
+        REQUESTS = Counter("requests_total", "Requests", ["route"])   # and no REQUESTS.labels
+    Good:
+        REQUESTS.labels(route).inc()
+    """
+    used = {
+        name
+        for file in module.python
+        for function in file.functions
+        for name in _mentioned(function)
+    }
+    for file in module.python:
+        for call in file.module.calls:
+            if call.last not in _METRICS or not re.fullmatch(r"\w+", call.target):
+                continue
+            origin = module.code.origin(file, call.name)
+            if origin.startswith("prometheus_client") and call.target not in used:
+                message = f"nothing ever counts with `{call.target}`"
+                yield module.problem(file, call.line, message, call.column)
+    yield from _uncalled_recorder(module)
+
+
+def _mentioned(function: Function) -> Iterator[str]:
+    """Every part of every name that a function uses."""
+    for name in function.names:
+        yield from name.split(".")
+    for call in function.decorators:
+        yield from call.name.split(".")
+    for call in function.calls:
+        yield call.name.partition(".")[0]
+
+
+_RECORDS = re.compile(r"^(record|track|count|observe|update)_\w*(request|metric)")
+
+
+def _uncalled_recorder(module: ModuleSource) -> Iterator[Problem]:
+    """Counters of flask_core's blueprint, where nobody calls what moves them."""
+    recorders = module.once_for_all(_recorders, lambda: _recorders(module.core[1]))
+    if not recorders:
+        return
+    for file, _, call in module.calls():
+        maker = module.code.origin(file, call.name).rpartition(".")[2]
+        recorder = recorders.get(maker)
+        if recorder is None or module.calls_by_name.get(recorder):
+            continue
+        decorates = any(
+            each.last == recorder
+            for _, function in module.functions()
+            for each in function.decorators
+        )
+        if not decorates:
+            message = f"its counters stay at zero: nothing calls {recorder}"
+            yield module.problem(file, call.line, message, call.column)
+
+
+def _recorders(files: Sequence[PythonFile]) -> dict[str, str]:
+    """What makes a blueprint with /metrics, and the function that would count for it."""
+    called = {
+        call.last
+        for file in files
+        for function in file.functions
+        for call in (*function.calls, *function.decorators)
+    }
+    named = {name for file in files for f in file.functions for name in f.names}
+    found = {}
+    for file in files:
+        names = [
+            f.name
+            for f in file.functions
+            if f.parent == 0
+            and _RECORDS.search(f.name)
+            and f.name not in called | named
+        ]
+        for number, function in enumerate(file.functions):
+            serves = names and any(
+                call.args and call.args[0].text.endswith("/metrics")
+                for inner in file.within(number)
+                for call in inner.decorators
+            )
+            if serves and function.parent == 0:
+                found[function.name] = names[0]
+    return found

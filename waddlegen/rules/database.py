@@ -211,6 +211,7 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
     reached = _reached(module)
     yield from _rows_by_key(module, reached)
     yield from _shared_keys(module)
+    yield from _shared_entries(module)
     for file, function in module.functions():
         routes = reached.get((file.path, function.qualname))
         if not routes:
@@ -328,6 +329,50 @@ def _shared_keys(module: ModuleSource) -> Iterator[Problem]:
             )
             yield module.problem(file, line, message)
             break
+
+
+def _shared_entries(module: ModuleSource) -> Iterator[Problem]:
+    """What is looked up for one community, and kept in memory for all of them."""
+    for file, function in module.functions():
+        if not any("community" in p.name for p in function.parameters):
+            continue
+        for assign in function.assigns:
+            owner, bracket, _ = assign.target.partition("[")
+            if not bracket or not assign.target.endswith("[*]"):
+                continue
+            keys = _keys_of(function, owner)
+            local = any(a.target == owner for a in function.assigns)
+            if local or not keys or any("community" in key for key in keys):
+                continue
+            if not any(map(_UNIQUE.search, keys)) and owner not in _names(assign.value):
+                message = (
+                    f"`{owner}` has one entry for all communities; name the community"
+                    " in its key"
+                )
+                yield module.problem(file, assign.line, message, topic="state")
+
+
+def _names(value: Value) -> frozenset[str]:
+    """The names inside a value."""
+    return frozenset(value.names)
+
+
+def _keys_of(function: Function, owner: str) -> list[str]:
+    """What a function looks up in a mapping, by its names; nothing when it never does."""
+    found: list[str] = []
+    for value in (
+        *(r.value for r in function.returns),
+        *(a.value for a in function.assigns),
+    ):
+        if value.kind == "subscript" and value.text == f"{owner}[*]":
+            found += [name for name in value.names if name != owner]
+    for call in function.calls:
+        if call.receiver == owner and call.last == "get" and call.args:
+            found += call.args[0].names
+    for assign in function.assigns:
+        if assign.target in found:
+            found += assign.value.names
+    return found
 
 
 def _scoped_models(module: ModuleSource) -> Iterator[str]:
