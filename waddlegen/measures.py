@@ -677,7 +677,7 @@ def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
 
 def aaa_calls_broken(source: ModuleSource) -> bool:
     """Whether a call of the AAA logger does not fit it."""
-    return _has_finding(source, "WB216", "aaa-call")
+    return any(_has_finding(source, code, "aaa-call") for code in ("WB216", "WB217"))
 
 
 def _has_finding(source: ModuleSource, code: str, topic: str) -> bool:

@@ -23,6 +23,7 @@ from waddlegen.facts import texts
 from waddlegen.facts.alerts import rules_of
 from waddlegen.facts.collect import collect
 from waddlegen.facts.delivery import Delivery
+from waddlegen.facts.kinds import Kinds
 from waddlegen.facts.manifests import objects_of
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
@@ -232,6 +233,11 @@ class ModuleSource:
         """The program's functions by name."""
         library = self.once_for_all(Code, lambda: Code(self.core[1]))
         return Code(self.python, library=library)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The classes of the program and of flask_core, and the names that hold theirs."""
+        return Kinds(self.code)
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:

@@ -89,6 +89,7 @@ class _Collector:
         self.handlers: list[Handler] = []
         self.guards: list[str] = []
         self.marks: dict[int, tuple[bool, bool, str]] = {}
+        self.uses: dict[int, str] = {}
         self.optional = 0
         self.typing = 0
         self.perhaps = 0
@@ -376,6 +377,7 @@ class _Collector:
 
     def _Assert(self, node: ast.Assert) -> None:
         """What a test asserts."""
+        self._used(node.test, "tested")
         test, value = node.test, value_of(node.test)
         if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
             if value_of(test.comparators[0]).kind == "none":
@@ -409,6 +411,7 @@ class _Collector:
         names = value_of(node.test).names
         perhaps = not node.orelse and any("status" in name for name in names)
         self.stack[-1].tested.update(names)
+        self._used(node.test, "tested")
         self.visit(node.test)
         self.typing += typing
         self.optional += version
@@ -424,6 +427,7 @@ class _Collector:
     def _IfExp(self, node: ast.IfExp) -> None:
         """A choice between two values: what it asks is tested as well."""
         self.stack[-1].tested.update(value_of(node.test).names)
+        self._used(node.test, "tested")
         self._below(node)
 
     def _main(self, node: ast.If) -> None:
@@ -470,6 +474,8 @@ class _Collector:
 
     def _For(self, node: Any) -> None:
         """A loop: what it goes over is looked at once, its body often."""
+        if type(node) is ast.For:
+            self._used(node.iter, "gone through")
         self.visit(node.iter)
         self.visit(node.target)
         loop = Loop(node.lineno, value_of(node.iter), dotted(node.target))
@@ -484,6 +490,7 @@ class _Collector:
 
     def _While(self, node: ast.While) -> None:
         """A loop without an end of its own."""
+        self._used(node.test, "tested")
         self.loops.append(Loop(node.lineno, value_of(node.test), "", "while"))
         self._below(node)
         self.loops.pop()
@@ -491,6 +498,8 @@ class _Collector:
     def _ListComp(self, node: Any) -> None:
         """A comprehension: its element is worked out once for each item."""
         first: ast.comprehension = node.generators[0]
+        if not first.is_async:
+            self._used(first.iter, "gone through")
         self.visit(first.iter)
         loop = Loop(node.lineno, value_of(first.iter), dotted(first.target))
         self.loops.append(loop)
@@ -532,6 +541,7 @@ class _Collector:
         mark = self.marks.pop(id(node), None)
         if mark is not None:
             call.awaited, call.bare, call.target = mark
+        call.use = self.uses.pop(id(node), "")
         if self.loops:
             call.loop = self.loops[-1]
         if self.handlers:
@@ -551,12 +561,17 @@ class _Collector:
             while type(value) is ast.Attribute:
                 value = value.value
             if type(value) is not ast.Name:
+                if func.attr not in _OF_COROUTINES:
+                    self._used(value, "looked into")
                 self.visit(func.value)
             else:
                 function.names.add(call.receiver)
         elif type(func) is not ast.Name:
             self.visit(func)
+        taken = call.last in _TAKE_VALUES
         for child in node.args:
+            if taken and type(child) is ast.Call:
+                self.uses[id(child)] = call.last
             self.visit(child)
         for keyword in node.keywords:
             self.visit(keyword.value)
@@ -584,10 +599,12 @@ class _Collector:
             self.stack[-1].headers.append((args[0].text, line))
 
     def _Await(self, node: ast.Await) -> None:
-        """An awaited call."""
+        """An awaited call, or a name that holds what is awaited."""
         if isinstance(node.value, ast.Call):
             mark = self.marks.get(id(node.value), (True, False, ""))
             self.marks[id(node.value)] = (True, mark[1], mark[2])
+        elif isinstance(node.value, ast.Name):
+            self.stack[-1].awaits.add(node.value.id)
         self.visit(node.value)
 
     def _Compare(self, node: ast.Compare) -> None:
@@ -601,9 +618,20 @@ class _Collector:
                     value_of(node.comparators[0]),
                 )
             )
-        self.visit(node.left)
-        for child in node.comparators:
+        for child in (node.left, *node.comparators):
+            self._used(child, "compared")
             self.visit(child)
+
+    def _used(self, node: ast.expr, how: str) -> None:
+        """Remember what is done with the result of a call; `not` and `and` pass it on."""
+        kind = type(node)
+        if kind is ast.Call:
+            self.uses[id(node)] = how
+        elif kind is ast.UnaryOp:
+            self._used(node.operand, how)  # type: ignore[attr-defined]
+        elif kind is ast.BoolOp:
+            for each in node.values:  # type: ignore[attr-defined]
+                self._used(each, how)
 
     def _Attribute(self, node: ast.Attribute) -> None:
         """A dotted name that is used."""
@@ -614,6 +642,7 @@ class _Collector:
         while type(value) is ast.Attribute:
             value = value.value
         if type(value) is not ast.Name:
+            self._used(value, "looked into")
             self.visit(value)
 
     def _Name(self, node: ast.Name) -> None:
@@ -628,6 +657,10 @@ class _Collector:
         if base.endswith("environ") and isinstance(node.slice, ast.Constant):
             if isinstance(node.ctx, ast.Load):
                 self.stack[-1].environ.append((str(node.slice.value), node.lineno))
+        if type(node.value) is ast.Name:
+            self.stack[-1].subscripted.add(base)
+        else:
+            self._used(node.value, "looked into")
         self.visit(node.value)
         self.visit(node.slice)
 
@@ -666,6 +699,15 @@ _VISITS: dict[type[ast.AST], Visit] = {
 }
 
 
+# What the methods of a coroutine are called.
+_OF_COROUTINES = frozenset({"send", "throw", "close"})
+# Functions that make something of a value, and can make nothing of a coroutine.
+_TAKE_VALUES = frozenset(
+    "bool len str int float list dict tuple set sorted sum min max jsonify "
+    "success_response create_response error_response api_response paginate".split()
+)
+
+
 def _asks_version(test: ast.expr) -> bool:
     """Whether a test asks which Python, or which platform, this is."""
     left = test.left if isinstance(test, ast.Compare) else None
@@ -690,10 +732,10 @@ def _pairs(node: ast.List | ast.Tuple) -> tuple[tuple[str, str], ...]:
 def _call(node: ast.Call) -> Call:
     """Summarise a call."""
     keywords: dict[str, Value] = {}
-    double_star = False
+    spread: list[Value] = []
     for keyword in node.keywords:
         if keyword.arg is None:
-            double_star = True
+            spread.append(value_of(keyword.value))
         else:
             keywords[keyword.arg] = value_of(keyword.value)
     star = False
@@ -713,9 +755,10 @@ def _call(node: ast.Call) -> Call:
         tuple(args),
         keywords,
         star,
-        double_star,
+        bool(spread),
         end_line=node.end_lineno or node.lineno,
         last=name.rpartition(".")[2],
+        spread=tuple(spread),
     )
 
 
@@ -738,6 +781,8 @@ def _parameters(args: ast.arguments) -> list[Parameter]:
     ]
     for arg, default in zip(positional, defaults, strict=True):
         made.append(_parameter(arg, "positional", default))
+    for parameter in made[: len(args.posonlyargs)]:
+        parameter.by_place = True
     if args.vararg:
         made.append(_parameter(args.vararg, "star", None))
     for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):

@@ -42,6 +42,11 @@ class Call:
     end_line: int = 0
     target: str = ""
     last: str = ""
+    # What is spread into its keywords: the `details` of `**details`.
+    spread: tuple[Value, ...] = ()
+    # What is done at once with its result: tested, compared, looked into, gone through, or
+    # the name of a function that is given it.
+    use: str = ""
 
     @property
     def receiver(self) -> str:
@@ -137,6 +142,8 @@ class Parameter:
     kind: str  # positional, keyword, star, double_star
     annotation: str = ""
     default: Value | None = None
+    # Whether it can be given by its place alone, so that its name is free for others.
+    by_place: bool = False
 
 
 @dataclass(slots=True)
@@ -222,6 +229,10 @@ class Function:
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()
+    # Names that are awaited as they are: what they hold was made before.
+    awaits: set[str] = field(default_factory=set)
+    # Names that a key is looked up in.
+    subscripted: set[str] = field(default_factory=set)
 
     @property
     def is_test(self) -> bool:
