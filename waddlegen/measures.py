@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
 from waddlegen.facts.python import Call, Function, PythonFile
@@ -640,6 +640,11 @@ def _audits(
         if said and ("log" in call.name or writes_events(source, file, call)):
             return at(source, file, call.line, call.name)
     if depth:
+        for name in _in_tables(file, function):
+            for other, index in source.code.resolve(file, name)[:1]:
+                proof = _audits(source, other, index, 0)
+                if proof:
+                    return proof
         for call in function.calls:
             for other, index in source.code.resolve(file, call.name)[:3]:
                 if index != number or other is not file:
@@ -647,6 +652,23 @@ def _audits(
                     if proof:
                         return proof
     return None
+
+
+def _in_tables(file: PythonFile, function: Function) -> Iterator[str]:
+    """The functions of a table that a function picks one of, and calls it."""
+    called = {call.name for call in function.calls}
+    tables = {name[:-2] for name in called if name.endswith("[]")}
+    for assign in function.assigns:
+        base, _, last = assign.value.text.partition("[")[0].rpartition(".")
+        picked = assign.value.kind == "call" and last == "get"
+        if assign.target in called and (picked or assign.value.kind == "subscript"):
+            tables.add(base if picked else assign.value.text.partition("[")[0])
+    scope: Function | None = function
+    while tables and scope is not None:
+        for assign in scope.assigns:
+            if assign.target in tables and assign.value.kind == "dict":
+                yield from assign.value.names
+        scope = file.functions[scope.parent] if scope.parent >= 0 else None
 
 
 def writes_events(source: ModuleSource, file: PythonFile, call: Call) -> bool:
@@ -706,7 +728,7 @@ _LEVELS = frozenset(
 def is_log_call(name: str, last: str) -> bool:
     """Whether a call writes to a log."""
     receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
-    if last in _LEVELS and ("log" in receiver or receiver == "logging"):
+    if last in _LEVELS and ("log" in receiver or "aaa" in receiver):
         return True
     return last.startswith(
         ("log_auth", "log_audit", "log_error", "log_system", "log_event")
@@ -729,7 +751,8 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
     """How many log calls reach a handler that writes fields; None when nothing is set up."""
     if source.uses_create_app:
         return 1.0, [Proof("flask_core formats every record")]
-    root = structured_root(source)
+    root = structured_root(source) or _core_root(source)
+    named = _core_names(source)
     good = every = 0
     proofs: list[Proof] = [root] if root else []
     for file in source.python:
@@ -740,7 +763,7 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
                     continue
                 every += 1
                 receiver = call.receiver
-                plain = _plain_names(file)
+                plain = _plain_names(file) - named_like(file, named)
                 through = receiver in aaa or (
                     receiver not in plain and bool(aaa or root or sets_up_aaa(source))
                 )
@@ -785,6 +808,58 @@ def structured_root(source: ModuleSource) -> Proof | None:
             if any(base.endswith("Formatter") for base in made.bases):
                 return at(source, file, made.line, made.name)
     return None
+
+
+@once
+def _core_root(source: ModuleSource) -> Proof | None:
+    """The call of flask_core's that gives the root logger its handlers."""
+    makers = {
+        function.name
+        for file in source.core[1]
+        for function in file.functions
+        for call in function.calls
+        if call.name == "logging.getLogger" and not call.args
+        if any(c.name == f"{call.target}.addHandler" for c in function.calls)
+    }
+    return _core_call(source, makers)
+
+
+def _core_call(source: ModuleSource, names: set[str]) -> Proof | None:
+    """Where the module calls one of some functions of flask_core."""
+    for file in source.python:
+        aliases = {
+            each.alias: each.name
+            for each in file.imports
+            if each.name in names and each.module.startswith("flask_core")
+        }
+        for call in file.calls if aliases else ():
+            if call.name in aliases:
+                return at(source, file, call.line, aliases[call.name])
+    return None
+
+
+@once
+def _core_names(source: ModuleSource) -> set[str]:
+    """How flask_core puts together the names of the loggers that it sets up."""
+    return {
+        call.args[0].text
+        for file in source.core[1]
+        for function in file.functions
+        if any(call.last == "addHandler" for call in function.calls)
+        for call in function.calls
+        if call.name == "logging.getLogger" and call.args
+        if call.args[0].kind == "fstring"
+    }
+
+
+def named_like(file: PythonFile, names: set[str]) -> set[str]:
+    """The loggers of a file whose names are put together as flask_core's are."""
+    return {
+        call.target
+        for call in file.calls
+        if call.last == "getLogger" and call.args
+        if call.args[0].kind == "fstring" and call.args[0].text in names
+    }
 
 
 def _aaa_names(source: ModuleSource, file: PythonFile) -> set[str]:
@@ -843,18 +918,43 @@ def rotation(source: ModuleSource) -> Proof | None:
     made = (makes_aaa(source, file, call) for file, _, call in source.calls())
     if setup is None or not (source.uses_create_app or any(made)):
         setup = core_logger(source)
-    if setup:
-        rotates = any(
-            "RotatingFileHandler" in name
-            for file in source.core[1]
-            for name in (
-                *(call.last for call in file.calls),
-                *(base for each in file.classes for base in each.bases),
-            )
-        )
-        if rotates:
-            return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)
+    if setup and _core_rotates(source):
+        return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)
     return None
+
+
+def _core_rotates(source: ModuleSource) -> bool:
+    """Whether what the module uses of flask_core rotates files.
+
+    Where one function of it does, and the module takes others alone, nothing is rotated.
+    """
+    files = source.core[1]
+    bases = (b for file in files for each in file.classes for b in each.bases)
+    if source.uses_create_app or any(_ROTATING in base for base in bases):
+        return True
+    makers = {
+        function.name
+        for file in files
+        for function in file.functions
+        if any(_ROTATING in call.last for call in function.calls)
+    }
+    makers |= {
+        function.name
+        for file in files
+        for function in file.functions
+        if any(call.name in makers for call in function.calls)
+    }
+    taken = {
+        each.name
+        for file in source.python
+        for each in file.imports
+        if each.module.startswith("flask_core") and each.name
+    }
+    methods = {m.name for file in files for m in file.functions if m.cls}
+    return bool(makers & (taken | methods))
+
+
+_ROTATING = "RotatingFileHandler"
 
 
 # Documentation
@@ -1113,7 +1213,10 @@ def logging_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer
             proof = at(source, file, call.line, call.last)
     if proof is None:
         return FAIL, []
-    return (PARTIAL if found else PASS), [proof]
+    plain = rotation(source) is None and any(
+        call.last == "basicConfig" for _, _, call in source.calls()
+    )
+    return (PARTIAL if found or plain else PASS), [proof]
 
 
 @measure("M3")

@@ -659,6 +659,9 @@ class _Collector:
                 self.stack[-1].environ.append((str(node.slice.value), node.lineno))
         if type(node.value) is ast.Name:
             self.stack[-1].subscripted.add(base)
+            key = node.slice
+            if isinstance(key, ast.Constant) and isinstance(node.ctx, ast.Load):
+                self.stack[-1].subscripted.add(f"{base}[{key.value!s}]")
         else:
             self._used(node.value, "looked into")
         self.visit(node.value)

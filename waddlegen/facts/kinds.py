@@ -9,6 +9,8 @@ from waddlegen.facts.python import Class, Function, PythonFile, Value
 from waddlegen.facts.routes import Code
 
 _UNKNOWN = "?"
+# Annotations that say that there may be nothing, and not what else.
+_MAYBE = frozenset({"?", "Optional[]", "Union[]"})
 # Annotations that say nothing.
 _VAGUE = frozenset({"", "Any", "object", "?", "Optional[]", "Union[]"})
 
@@ -130,8 +132,10 @@ class Kinds:
         owner = self.classes.get(maker) if maker else None
         if owner:
             method = owner.methods.get(last)
-            made = method.returns_annotation.strip("'\"") if method else ""
-            return owner.name if made in {owner.name, "Self", "typing.Self"} else ""
+            made = method.returns_annotation.strip("'\"") if method else "-"
+            # A class that is not there yet is named by a text.
+            itself = {owner.name, "Self", "typing.Self", ""}
+            return owner.name if made in itself and _is_maker(method) else ""
         found = self._functions(file, name)
         given = {each.returns_annotation.rpartition(".")[2] for each in found}
         kind = given.pop() if len(given) == 1 else ""
@@ -163,7 +167,7 @@ class Kinds:
             return self.classes.get(made) if made else None
         for scope in _scopes(file, function):
             for parameter in scope.parameters:
-                if parameter.name == name:
+                if parameter.name == name and parameter.annotation not in _MAYBE:
                     kind = self._class(file, parameter.annotation.strip("'\""))
                     return self.classes.get(kind) if kind else None
             given = [a for a in scope.assigns if a.target == name]
@@ -233,6 +237,13 @@ def key_of(name: str) -> str:
     if name.endswith("]"):
         return name.rpartition("[")[2].rstrip("]").lstrip("_")
     return name.rpartition(".")[2].lstrip("_")
+
+
+def _is_maker(function: Function | None) -> bool:
+    """Whether a method belongs to the class, and not to one of its objects."""
+    return function is not None and any(
+        each.name in {"classmethod", "staticmethod"} for each in function.decorators
+    )
 
 
 def _linked(value: Value) -> str:

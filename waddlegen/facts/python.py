@@ -231,7 +231,7 @@ class Function:
     globals: tuple[str, ...] = ()
     # Names that are awaited as they are: what they hold was made before.
     awaits: set[str] = field(default_factory=set)
-    # Names that a key is looked up in.
+    # Names that a key is looked up in, and `name[key]` where the key is a text.
     subscripted: set[str] = field(default_factory=set)
 
     @property

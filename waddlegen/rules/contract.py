@@ -68,7 +68,7 @@ def misplaced_argument(module: ModuleSource) -> Iterator[Problem]:
         logger.audit("purge", user=user_id, community=community_id, result="success")
     """
     for file, function, call, bound in _bound_calls(module):
-        if bound.function.name not in _EVENTS or call.star:
+        if bound.function.name not in _EVENTS | _EVENT_FUNCTIONS or call.star:
             continue
         if bind(bound.function, call, bound, _spread(file, function, call)):
             continue  # which is said of the call already
@@ -88,6 +88,7 @@ def misplaced_argument(module: ModuleSource) -> Iterator[Problem]:
 
 
 _EVENTS = frozenset({"audit", "auth", "authz"})
+_EVENT_FUNCTIONS = frozenset(f"log_{name}_event" for name in _EVENTS)
 _FIELDS = {
     "community": "community",
     "community_id": "community",
