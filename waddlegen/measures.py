@@ -666,7 +666,8 @@ def _in_tables(file: PythonFile, function: Function) -> Iterator[str]:
     scope: Function | None = function
     while tables and scope is not None:
         for assign in scope.assigns:
-            if assign.target in tables and assign.value.kind == "dict":
+            table = "dict" in (assign.value.kind, assign.value.text[:4].lower())
+            if assign.target in tables and table:
                 yield from assign.value.names
         scope = file.functions[scope.parent] if scope.parent >= 0 else None
 

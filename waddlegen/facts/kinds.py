@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from waddlegen.facts.python import Class, Function, PythonFile, Value
+from waddlegen.facts.python import Class, Function, Import, PythonFile, Value
 from waddlegen.facts.routes import Code
 
 _UNKNOWN = "?"
@@ -42,6 +42,7 @@ class Kinds:
         self.classes: dict[str, Kind | None] = {}
         for each in (code, code.library):
             self._add_classes(each)
+        self._imports: dict[str, dict[str, Import]] = {}
         self._local: dict[str, dict[str, set[str]]] = {}
         self._links: list[tuple[str, str, str]] = []
         self._everywhere: dict[str, set[str]] = {}
@@ -99,13 +100,20 @@ class Kinds:
         """The class of the module or the library that a name means in a file."""
         head, _, rest = name.partition(".")
         last = name.rpartition(".")[2]
-        for each in file.imports:
-            if each.alias.partition(".")[0] != head:
-                continue
+        each = self._imported(file).get(head)
+        if each is not None:
             if not (each.level or self._is_ours(each.module)):
                 return ""
             last = last if rest else each.name
         return last if self.classes.get(last) else ""
+
+    def _imported(self, file: PythonFile) -> dict[str, Import]:
+        """What a file imports, by the first part of what it calls it."""
+        found = self._imports.get(file.path)
+        if found is None:
+            found = {each.alias.partition(".")[0]: each for each in file.imports}
+            self._imports[file.path] = found
+        return found
 
     def _is_ours(self, module: str) -> bool:
         """Whether an imported file is one of the module's or of the library's."""

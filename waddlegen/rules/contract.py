@@ -866,13 +866,15 @@ def _is_coroutine(
         return bool(own) and all(
             f.is_async and not f.yields and not f.decorators for f in own
         )
+    if call.last not in _async_names(module):
+        return False
     known = module.kinds.of(file, function, call.receiver)
     if known is not None:
         method = module.kinds.method(file, function, call.name)
         return method is not None and _makes_coroutine(method[1])
-    if not call.bare:
-        return False
     found = module.code.functions.get(call.last, [])
+    if not (call.bare and found):
+        return False
     # `quote_service.purge()` is a method of QuoteService.
     kind = pascal(call.receiver.rpartition(".")[2].lstrip("_"))
     if _is_foreign(module, file, call.receiver):
@@ -891,6 +893,16 @@ def _is_coroutine(
             f.is_async and f.cls and not f.yields and not f.decorators for f in methods
         )
     return False
+
+
+def _async_names(module: ModuleSource) -> set[str]:
+    """The names of the coroutine functions of the program and of flask_core."""
+    known = module.memory.get(_async_names)
+    if not isinstance(known, set):
+        files = (*module.python, *module.core[1])
+        known = {f.name for file in files for f in file.functions if f.is_async}
+        module.memory[_async_names] = known
+    return known
 
 
 def _is_foreign(module: ModuleSource, file: PythonFile, receiver: str) -> bool:
