@@ -88,6 +88,7 @@ class _Collector:
         self.loops: list[Loop] = []
         self.handlers: list[Handler] = []
         self.guards: list[str] = []
+        self.tries: list[list[Handler]] = []
         self.marks: dict[int, tuple[bool, bool, str]] = {}
         self.optional = 0
         self.typing = 0
@@ -177,15 +178,16 @@ class _Collector:
         for default in (*args.defaults, *args.kw_defaults):
             if default is not None:
                 self.visit(default)
-        saved = self.loops, self.handlers, self.guards, self.classes
+        saved = self.loops, self.handlers, self.guards, self.classes, self.tries
         self.loops, self.handlers, self.guards, self.classes = [], [], [], []
+        self.tries = []
         self._note_docs(node)
         self._enter(function, node)
         for child in node.body:
             self.visit(child)
         self.stack.pop()
         self.numbers.pop()
-        self.loops, self.handlers, self.guards, self.classes = saved
+        self.loops, self.handlers, self.guards, self.classes, self.tries = saved
 
     _AsyncFunctionDef = _FunctionDef
 
@@ -275,6 +277,8 @@ class _Collector:
             self.marks[id(value)] = (False, True, "")
         elif isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
             self.marks[id(value.value)] = (True, True, "")
+        elif isinstance(value, ast.Attribute) and value.attr.startswith("assert_"):
+            self.stack[-1].asserts.append(Return(node.lineno, value_of(value)))
         self.visit(value)
 
     def _Assign(self, node: ast.Assign) -> None:
@@ -377,13 +381,28 @@ class _Collector:
     def _Assert(self, node: ast.Assert) -> None:
         """What a test asserts."""
         test, value = node.test, value_of(node.test)
-        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
+        if _always_holds(test):
+            value = Value("bool", "True")
+        elif isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
             if value_of(test.comparators[0]).kind == "none":
                 value = Value("present", dotted(test.left), value.names)
         self.stack[-1].asserts.append(
-            Return(node.lineno, value, None, strings(test), perhaps=self.perhaps > 0)
+            Return(
+                *(node.lineno, value, None, strings(test)),
+                *(self.perhaps > 0, self._swallowed()),
+            )
         )
         self._below(node)
+
+    def _swallowed(self) -> int:
+        """The line of the clause that catches what an assertion raises here, and goes on."""
+        for made in reversed(self.tries):
+            for handler in made:
+                if handler.broad or "AssertionError" in handler.types:
+                    fails = any("fail" in name for name in handler.body_calls)
+                    silent = handler.does in {"pass", "log"} and not fails
+                    return handler.line if silent else 0
+        return 0
 
     def _Global(self, node: Any) -> None:
         """Names that belong to the file."""
@@ -452,8 +471,10 @@ class _Collector:
         self.stack[-1].handlers += made
         self.guards += caught
         self.optional += optional
+        self.tries.append(made)
         for child in node.body:
             self.visit(child)
+        self.tries.pop()
         self.optional -= optional
         del self.guards[len(self.guards) - len(caught) :]
         for handler, clause in zip(made, node.handlers, strict=True):
@@ -664,6 +685,17 @@ _VISITS: dict[type[ast.AST], Visit] = {
     for name, method in vars(_Collector).items()
     if name[0] == "_" and hasattr(ast, name[1:])
 }
+
+
+def _always_holds(test: ast.expr) -> bool:
+    """Whether a test is true whatever it asks: `x or True`, `len(x) >= 0`."""
+    match test:
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(isinstance(v, ast.Constant) and bool(v.value) for v in values)
+        case ast.Compare(left=ast.Call() as left, ops=[ast.GtE()], comparators=[other]):
+            zero = isinstance(other, ast.Constant) and other.value == 0
+            return zero and dotted(left.func) == "len"
+    return False
 
 
 def _asks_version(test: ast.expr) -> bool:

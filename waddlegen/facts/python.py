@@ -96,7 +96,8 @@ class Handler:
 class Return:
     """One `return`, or `assert`; `handler` is the clause it stands in.
 
-    `perhaps` is what only some status of an answer leads to.
+    `perhaps` is what only some status of an answer leads to; `swallowed` is the line of the
+    clause that catches a failed assertion and goes on.
     """
 
     line: int
@@ -104,6 +105,7 @@ class Return:
     handler: Handler | None = None
     strings: tuple[str, ...] = ()
     perhaps: bool = False
+    swallowed: int = 0
 
 
 @dataclass(slots=True)
