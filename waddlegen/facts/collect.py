@@ -585,19 +585,28 @@ class _Collector:
     def _Dict(self, node: ast.Dict) -> None:
         """The entries of a mapping that are texts under a text."""
         for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
-                if isinstance(key.value, str) and isinstance(value.value, str):
+            if isinstance(key, ast.Constant):
+                text = getattr(value, "value", None)
+                if isinstance(key.value, str) and isinstance(text, str):
                     self.stack[-1].entries.append(
                         Assign(
                             key.lineno,
                             key.value,
-                            Value("str", value.value[:400]),
+                            Value("str", text[:400]),
                             key.col_offset + 1,
                         )
                     )
+                if key.value == "timeout":
+                    self._timeout(node, key, value)
             if key is not None:
                 self.visit(key)
             self.visit(value)
+
+    def _timeout(self, node: ast.Dict, key: ast.expr, value: ast.expr) -> None:
+        """What a mapping gives as `timeout`."""
+        self.stack[-1].timeouts.append(
+            Assign(key.lineno, str(node.lineno), value_of(value), key.col_offset + 1)
+        )
 
     def _header(self, args: tuple[Value, ...], line: int) -> None:
         """A header of the request is read."""
@@ -722,10 +731,10 @@ def _pairs(node: ast.List | ast.Tuple) -> tuple[tuple[str, str], ...]:
 def _call(node: ast.Call) -> Call:
     """Summarise a call."""
     keywords: dict[str, Value] = {}
-    double_star = False
+    spread: list[str] = []
     for keyword in node.keywords:
         if keyword.arg is None:
-            double_star = True
+            spread.append(value_of(keyword.value).text)
         else:
             keywords[keyword.arg] = value_of(keyword.value)
     star = False
@@ -745,7 +754,8 @@ def _call(node: ast.Call) -> Call:
         tuple(args),
         keywords,
         star,
-        double_star,
+        bool(spread),
+        tuple(spread),
         end_line=node.end_lineno or node.lineno,
         last=name.rpartition(".")[2],
     )

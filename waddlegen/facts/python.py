@@ -34,6 +34,8 @@ class Call:
     keywords: dict[str, Value] = field(default_factory=dict)
     star: bool = False
     double_star: bool = False
+    # What follows the two stars: names of mappings, or of functions that return them.
+    spread: tuple[str, ...] = ()
     awaited: bool = False
     bare: bool = False
     loop: Loop | None = None
@@ -211,6 +213,8 @@ class Function:
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
+    # What mappings give as `timeout`; `target` is the line that the mapping begins in.
+    timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)

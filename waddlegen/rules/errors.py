@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, Handler, PythonFile, Value
+from waddlegen.facts.python import Function, Handler, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -245,128 +245,6 @@ def _is_empty(value: Value, texts: tuple[str, ...]) -> bool:
         last = value.text.rpartition(".")[2]
         return last in {"jsonify", "success_response"} and not names
     return value.kind in {"dict", "list", "none"} and not names
-
-
-_HTTP_VERBS = frozenset("get post put patch delete head options request".split())
-
-
-@rule("WB213", severity=Severity.ERROR, topic="timeout", checklist="CQ4")
-def call_without_timeout(module: ModuleSource) -> Iterator[Problem]:
-    """A call to another service waits as long as that service likes.
-
-    One slow service then holds the workers of every service that calls it. Give the session, or
-    the call, a timeout.
-
-    Bad:
-        async with aiohttp.ClientSession() as session:
-    Good:
-        timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-    """
-    for file in module.python:
-        requests = _library(file, "requests")
-        aiohttp = _library(file, "aiohttp")
-        httpx = _library(file, "httpx")
-        urllib = _library(file, "urllib.request")
-        timed = _timed_sessions(file)
-        for function in file.functions:
-            for call in function.calls:
-                message = ""
-                head = call.name.partition(".")[0]
-                if requests and (head in requests or call.name in requests):
-                    message = _requests(call)
-                elif (
-                    aiohttp
-                    and call.last == "ClientSession"
-                    and (head in aiohttp or call.name in aiohttp)
-                ):
-                    message = _session(call, file, timed)
-                elif httpx and (head in httpx or call.name in httpx):
-                    message = _httpx(call)
-                elif call.last == "urlopen" and (urllib or head == "urllib"):
-                    if len(call.args) < 3 and not _bounded(call):
-                        message = "urlopen waits for ever; pass timeout="
-                elif (
-                    requests
-                    and call.last in _HTTP_VERBS
-                    and _requests_session(call, file)
-                ):
-                    message = _requests(call)
-                if message:
-                    yield module.problem(file, call.line, message, call.column)
-
-
-def _library(file: PythonFile, name: str) -> set[str]:
-    """The names under which a file knows a library, or parts of it."""
-    return {
-        each.alias
-        for each in file.imports
-        if each.module == name and (each.name or "." not in each.alias or True)
-    }
-
-
-def _endless(file: PythonFile) -> frozenset[str]:
-    """The names of timeouts that are none."""
-    return frozenset(
-        call.target
-        for call in file.calls
-        if call.last == "ClientTimeout" and call.target
-        if (total := call.argument(0, "total")) is not None and total.kind == "none"
-        if not {"sock_read", "connect", "sock_connect"} & call.keywords.keys()
-    )
-
-
-def _bounded(call: Call, endless: frozenset[str] = frozenset()) -> bool:
-    """Whether a call has a timeout, its own or that of a context around it."""
-    given = call.keywords.get("timeout")
-    if given is not None:
-        return given.kind != "none" and given.text not in endless
-    return call.double_star or any(
-        guard in {"with:asyncio.timeout", "with:async_timeout.timeout", "with:timeout"}
-        for guard in call.guarded
-    )
-
-
-def _requests(call: Call) -> str:
-    """A call of requests, or of a session of it."""
-    if call.last not in _HTTP_VERBS or _bounded(call):
-        return ""
-    return "requests waits for ever without a timeout; pass timeout="
-
-
-def _requests_session(call: Call, file: PythonFile) -> bool:
-    """Whether the receiver is a session of requests."""
-    return any(
-        other.name in {"requests.Session", "requests.session"}
-        and other.target == call.receiver
-        for other in file.calls
-    )
-
-
-def _httpx(call: Call) -> str:
-    """httpx has a default of five seconds, which can be switched off."""
-    given = call.keywords.get("timeout")
-    if given is not None and given.kind == "none":
-        return "timeout=None switches httpx's timeout off"
-    return ""
-
-
-def _timed_sessions(file: PythonFile) -> set[str]:
-    """Names of sessions all of whose calls have a timeout of their own."""
-    calls: dict[str, list[bool]] = {}
-    for call in file.calls:
-        if call.last in _HTTP_VERBS | {"ws_connect"} and call.receiver:
-            calls.setdefault(call.receiver, []).append(_bounded(call))
-    return {name for name, bounded in calls.items() if all(bounded)}
-
-
-def _session(call: Call, file: PythonFile, timed: set[str]) -> str:
-    """A session of aiohttp: its own timeout, or one on each of its calls."""
-    if _bounded(call, _endless(file)) or call.star:
-        return ""
-    if call.target in timed:
-        return ""
-    return "this session has no timeout of its own; pass timeout=aiohttp.ClientTimeout(...)"
 
 
 @rule("WB214", severity=Severity.WARNING, topic="exception", checklist="CQ4")
