@@ -494,6 +494,9 @@ class _Collector:
         self.visit(node.iter)
         self.visit(node.target)
         loop = Loop(node.lineno, value_of(node.iter), dotted(node.target))
+        if isinstance(node, ast.AsyncFor):
+            loop.kind = "async"
+        self.stack[-1].loops.append(loop)
         self.loops.append(loop)
         for child in node.body:
             self.visit(child)
@@ -514,6 +517,9 @@ class _Collector:
         first: ast.comprehension = node.generators[0]
         self.visit(first.iter)
         loop = Loop(node.lineno, value_of(first.iter), dotted(first.target))
+        if first.is_async:
+            loop.kind = "async"
+        self.stack[-1].loops.append(loop)
         self.loops.append(loop)
         self.visit(first.target)
         for test in first.ifs:

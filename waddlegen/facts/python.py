@@ -216,6 +216,7 @@ class Function:
     # What mappings give as `timeout`; `target` is the line that the mapping begins in.
     timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     asserts: list[Return] = field(default_factory=list)
