@@ -304,6 +304,7 @@ class _Collector:
                 summary,
                 node.col_offset + 1,
                 annotation=kind,
+                of=_between(node.annotation),
             )
         )
         if node.value is not None:
@@ -602,6 +603,8 @@ class _Collector:
                             key.col_offset + 1,
                         )
                     )
+                if isinstance(key.value, str):
+                    self.stack[-1].keys.append((node.lineno, key.value, key.lineno))
                 if key.value == "timeout":
                     self._timeout(node, key, value)
             if key is not None:
@@ -711,6 +714,13 @@ def _always_holds(test: ast.expr) -> bool:
             zero = isinstance(other, ast.Constant) and other.value == 0
             return zero and dotted(left.func) == "len"
     return False
+
+
+def _between(annotation: ast.expr) -> str:
+    """What stands between the brackets of an annotation."""
+    if isinstance(annotation, ast.Subscript):
+        return dotted(annotation.slice)
+    return ""
 
 
 def _asks_version(test: ast.expr) -> bool:

@@ -131,6 +131,8 @@ class Assign:
     augmented: bool = False
     annotation: str = ""
     fallback: str = ""
+    # What stands between the brackets of the annotation.
+    of: str = ""
 
 
 @dataclass(slots=True)
@@ -213,6 +215,8 @@ class Function:
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
+    # The keys of mappings: the line a mapping begins in, the key, and the line of that.
+    keys: list[tuple[int, str, int]] = field(default_factory=list)
     # What mappings give as `timeout`; `target` is the line that the mapping begins in.
     timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)

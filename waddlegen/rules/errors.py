@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Function, Handler, PythonFile, Value
+from waddlegen.facts.python import Call, Function, Handler, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
+from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -38,20 +39,55 @@ def unguarded_view(module: ModuleSource) -> Iterator[Problem]:
     """
     if module.uses_create_app or _handles_everything(module):
         return
-    for route in module.routes:
-        function = route.function
-        guarded = any(
-            _GUARDS.search(call.name) for call in (*route.decorators, *route.above)
+    open_views = [route for route in module.routes if _is_unguarded(module, route)]
+    # What no view has is missing once: in the application.
+    if len(open_views) > 2 and len(open_views) * 2 > len(module.routes):
+        path, line = application(module)
+        yield module.problem(
+            path,
+            line,
+            f"an error in any of {len(open_views)} views is answered by an HTML page",
         )
-        if guarded or route.websocket or not _can_fail(function):
-            continue
-        if any(handler.broad for handler in function.handlers):
-            continue
+        return
+    for route in open_views:
         yield module.problem(
             route.file,
             route.guard_line,
-            f"an error in `{function.name}` is answered by an HTML page; guard the view",
+            f"an error in `{route.function.name}` is answered by an HTML page; guard the"
+            " view",
         )
+
+
+def _is_unguarded(module: ModuleSource, route: Route) -> bool:
+    """Whether a view may fail, and nothing around it answers that."""
+    function = route.function
+    if route.websocket or route.is_open or not _can_fail(function):
+        return False
+    if any(handler.broad for handler in function.handlers):
+        return False
+    names = {call.name for call in (*route.decorators, *route.above)}
+    return not any(_guards(module, route.file, name, 2) for name in sorted(names))
+
+
+def _guards(module: ModuleSource, file: PythonFile, name: str, depth: int) -> bool:
+    """Whether a decorator answers what a view raises: by itself, or by one it is made of."""
+    if _GUARDS.search(name):
+        return True
+    for other, number in module.code.resolve(file, name)[:2] if depth else ():
+        for inner in other.within(number):
+            if inner.name != "<module>" and any(h.broad for h in inner.handlers):
+                return True
+            made_of = (*inner.calls, *inner.decorators)
+            if any(c.name != name and _GUARDS.search(c.name) for c in made_of):
+                return True
+            if any(
+                c.last in module.code.functions
+                and c.last != name
+                and _guards(module, other, c.name, depth - 1)
+                for c in made_of
+            ):
+                return True
+    return False
 
 
 def _handles_everything(module: ModuleSource) -> bool:
@@ -134,6 +170,33 @@ def swallowed_exception(module: ModuleSource) -> Iterator[Problem]:
                 continue
             if message:
                 yield module.problem(file, handler.line, message)
+        for call in function.calls:
+            if call.last == "suppress" and _suppresses_work(function, call):
+                message = "every error is swallowed here without a word"
+                yield module.problem(file, call.line, message, call.column)
+
+
+_LEAVES = re.compile(
+    r"close|stop|shutdown|clean|teardown|disconnect|cancel|release|dispose|unlink|rollback|"
+    r"remove|delete|kill|terminate|unsubscribe|wait_closed|^(log|debug|info|warning|error)$",
+    re.I,
+)
+
+
+def _suppresses_work(function: Function, call: Call) -> bool:
+    """Whether `suppress(Exception)` stands around more than what tidies up."""
+    caught = {value.text.rpartition(".")[2] for value in call.args}
+    if not caught & {"Exception", "BaseException"}:
+        return False
+    others = [c.line for c in function.calls if c.name == call.name]
+    end = min((line for line in others if line > call.line), default=10**9)
+    inside = [
+        each
+        for each in function.calls
+        if f"with:{call.name}" in each.guarded and call.line <= each.line < end
+    ]
+    work = [c for c in inside if c.awaited or not _LEAVES.search(c.last)]
+    return bool(work) and not all(_LEAVES.search(c.last) for c in work)
 
 
 def _claims_success(function: Function, handler: Handler) -> str:

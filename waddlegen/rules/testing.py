@@ -410,8 +410,14 @@ _FORGIVEN = re.compile(
 )
 
 
+_FORGIVEN_LINT = re.compile(
+    r"\b(black|flake8|mypy|ruff|pylint|isort|bandit)\b[^#\n]*\|\|\s*(true|:|exit 0|echo)"
+)
+_HINT = "drop what follows `||`"
+
+
 def _runs_that_never_fail(module: ModuleSource) -> Iterator[Problem]:
-    """Steps of workflows that run this module's tests, and go on whatever comes out."""
+    """Steps of workflows that test or lint this module, and go on whatever comes out."""
     short = module.name
     for workflow in module.delivery.workflows:
         if short not in workflow.text:
@@ -419,8 +425,11 @@ def _runs_that_never_fail(module: ModuleSource) -> Iterator[Problem]:
         for number, line in enumerate(workflow.text.splitlines(), 1):
             if _FORGIVEN.search(line):
                 message = "a test that fails does not fail this step"
+                yield Problem(workflow.path, number, message, hint=_HINT)
+            elif _FORGIVEN_LINT.search(line):
+                message = "what the linter finds does not fail this step"
                 yield Problem(
-                    workflow.path, number, message, hint="drop what follows `||`"
+                    *(workflow.path, number, message), hint=_HINT, topic="lint"
                 )
 
 

@@ -153,7 +153,7 @@ def _sessions(module: ModuleSource, file: PythonFile) -> frozenset[str]:
 @once
 def _plain_sessions(module: ModuleSource) -> set[tuple[str, str]]:
     """The sessions of requests that nothing gives a timeout, by file and name."""
-    found = set()
+    found: set[tuple[str, str]] = set()
     if not module.imports("requests"):
         return found
     for file in module.python:
