@@ -9,7 +9,7 @@ from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Assign, BodyRead, Call, Function, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
-from waddlegen.measures import once, validation_of
+from waddlegen.measures import models_of, once, validation_of
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -216,20 +216,6 @@ def _models(module: ModuleSource, route: Route) -> Iterator[Problem]:
 
 
 _PARSES = frozenset({"model_validate", "parse_obj", "model_validate_json"})
-
-
-@once
-def models_of(module: ModuleSource) -> set[str]:
-    """The pydantic models of a module, by name."""
-    found = {"BaseModel"}
-    for _ in range(3):
-        found |= {
-            made.name
-            for file in module.python
-            for made in file.classes
-            if any(base.rpartition(".")[2] in found for base in made.bases)
-        }
-    return found - {"BaseModel"}
 
 
 @once
