@@ -46,6 +46,7 @@ FILES = {
     "WB558": "def note(name: str, seen: list[str] = []) -> list[str]:\n    {doc}\n    seen.append(name)\n    return seen\n",
     "WB904": 'SEEN = Counter("seen_total", "Seen", ["user"])\n\n\ndef note(user_id: str) -> None:\n    {doc}\n    SEEN.labels(user_id).inc()\n',
     "WB905": 'SEEN = Counter("seen_total", "Seen")\n',
+    "WB906": 'SEEN = Counter("seen_total", "Seen", ["kind"])\n\n\ndef note() -> None:\n    {doc}\n    SEEN.labels("a", "b").inc()\n',
     "WB991": "VALUE = 1  # waddlegen: ignore[WB401]\n",
 }
 IMPORTS = {
@@ -68,6 +69,7 @@ IMPORTS = {
     "WB445": "from flask_core.cors import cors",
     "WB904": "from prometheus_client import Counter",
     "WB905": "from prometheus_client import Counter",
+    "WB906": "from prometheus_client import Counter",
 }
 
 # A change of a file that is there: what is replaced, and by what.

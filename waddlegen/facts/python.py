@@ -101,7 +101,8 @@ class Handler:
 class Return:
     """One `return`, or `assert`; `handler` is the clause it stands in.
 
-    `perhaps` is what only some status of an answer leads to.
+    `perhaps` is what only some status of an answer leads to; `swallowed` is the line of the
+    clause that catches a failed assertion and goes on.
     """
 
     line: int
@@ -109,6 +110,7 @@ class Return:
     handler: Handler | None = None
     strings: tuple[str, ...] = ()
     perhaps: bool = False
+    swallowed: int = 0
 
 
 @dataclass(slots=True)
@@ -132,6 +134,8 @@ class Assign:
     augmented: bool = False
     annotation: str = ""
     fallback: str = ""
+    # What stands between the brackets of the annotation.
+    of: str = ""
 
 
 @dataclass(slots=True)
@@ -216,7 +220,12 @@ class Function:
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
+    # The keys of mappings: the line a mapping begins in, the key, and the line of that.
+    keys: list[tuple[int, str, int]] = field(default_factory=list)
+    # What mappings give as `timeout`; `target` is the line that the mapping begins in.
+    timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     asserts: list[Return] = field(default_factory=list)
