@@ -570,9 +570,12 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
     return None
 
 
+_AAA = re.compile(r"aaa_?log|aaalogger|configure_aaa", re.I)
+
+
 def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
     """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
-    if re.search(r"aaa_?log|aaalogger|configure_aaa", call.last, re.I):
+    if _AAA.search(call.last):
         return True
     return bool(call.target) and _aaa_class(source, file, call.name)
 
@@ -700,9 +703,10 @@ _LEVELS = frozenset(
 
 def is_log_call(name: str, last: str) -> bool:
     """Whether a call writes to a log."""
-    receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
-    if last in _LEVELS and ("log" in receiver or receiver == "logging"):
-        return True
+    if last in _LEVELS:
+        receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
+        if "log" in receiver:
+            return True
     return last.startswith(
         ("log_auth", "log_audit", "log_error", "log_system", "log_event")
     )
@@ -827,17 +831,21 @@ def rotation(source: ModuleSource) -> Proof | None:
     setup = sets_up_aaa(source)
     made = (makes_aaa(source, file, call) for file, _, call in source.calls())
     if setup and (source.uses_create_app or any(made)):
-        rotates = any(
-            "RotatingFileHandler" in name
-            for file in source.core[1]
-            for name in (
-                *(call.last for call in file.calls),
-                *(base for each in file.classes for base in each.bases),
-            )
-        )
-        if rotates:
+        if source.once_for_all(_rotates, lambda: _rotates(source.core[1])):
             return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)
     return None
+
+
+def _rotates(files: Sequence[PythonFile]) -> bool:
+    """Whether some files make a rotating handler, or derive one."""
+    return any(
+        "RotatingFileHandler" in name
+        for file in files
+        for name in (
+            *(call.last for call in file.calls),
+            *(base for each in file.classes for base in each.bases),
+        )
+    )
 
 
 # Documentation
@@ -973,8 +981,9 @@ def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
     for route in source.routes:
         if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
-    for file, _, call in source.calls():
-        if re.search(calls, call.last) and _really_serves(source, name, call.last):
+    serving = {last for last in source.calls_by_name if re.search(calls, last)}
+    for file, _, call in source.calls() if serving else ():
+        if call.last in serving and _really_serves(source, name, call.last):
             return at(source, file, call.line, call.last)
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, f"create_app serves /{name}")

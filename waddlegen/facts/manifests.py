@@ -177,6 +177,11 @@ class Manifest:
         meta = template["metadata"]
         return Pod(self, template["spec"], meta["labels"], meta["annotations"])
 
+    @cached_property
+    def mappings(self) -> tuple[Node, ...]:
+        """Every mapping in it that has keys, each once."""
+        return tuple(node for node in self.root.walk() if node.keys)
+
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value, or at the object when there is no value."""
         return problem_at(self.path, node, self.root, message, hint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -154,7 +155,8 @@ def _name(path: str) -> str:
 def _read(path: Path) -> bytes:
     """The bytes of a regular file of a size worth reading."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_TEXT:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT:
             return b""
         return path.read_bytes()
     except OSError:

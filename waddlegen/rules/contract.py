@@ -37,7 +37,7 @@ def broken_call_of_flask_core(module: ModuleSource) -> Iterator[Problem]:
     core = module.once_for_all(_Core, lambda: _Core(*module.core))
     for file in module.python:
         names = core.names_of(file)
-        loggers = core.loggers_of(file)
+        loggers = core.loggers_of(file, names)
         for function in file.functions:
             for call in function.calls:
                 yield from _fits(module, core, file, call, names, loggers)
@@ -88,15 +88,16 @@ class _Core:
         own = {f.name for f in file.functions if f.parent == 0}
         return {name: f for name, f in found.items() if name not in own}
 
-    def loggers_of(self, file: PythonFile) -> dict[str, str]:
+    def loggers_of(
+        self, file: PythonFile, names: Mapping[str, Function]
+    ) -> dict[str, str]:
         """The loggers of a file: `aaa`, `standard`, or empty when it could be either."""
         found: dict[str, str] = {}
-        names = self.names_of(file)
         for function in file.functions:
             for assign in function.assigns:
-                last = assign.value.text.rpartition(".")[2]
                 if assign.value.kind != "call":
                     continue
+                last = assign.value.text.rpartition(".")[2]
                 made = names.get(last)
                 kind = ""
                 if made is not None and made.returns_annotation == self.logger != "":
@@ -214,7 +215,8 @@ def _standard(module: ModuleSource, file: PythonFile, call: Call) -> Iterator[Pr
 def bind(function: Function, call: Call, skip: int) -> str:
     """What is wrong with a call's arguments; nothing when they fit."""
     positional = [p for p in function.parameters if p.kind == "positional"][skip:]
-    keyword = {p.name for p in function.parameters if p.kind == "keyword"}
+    keyword = [p for p in function.parameters if p.kind == "keyword"]
+    names = {p.name for p in (*positional, *keyword)}
     takes_star = any(p.kind == "star" for p in function.parameters)
     takes_any = any(p.kind == "double_star" for p in function.parameters)
     plain = [value for value in call.args if value.kind != "star"]
@@ -224,19 +226,15 @@ def bind(function: Function, call: Call, skip: int) -> str:
     for name in call.keywords:
         if name in filled:
             return f"is given `{name}` twice: TypeError"
-        known = name in keyword or any(p.name == name for p in positional)
-        if not known and not takes_any:
+        if name not in names and not takes_any:
             return f"has no parameter `{name}`: TypeError"
     if not call.star and not call.double_star:
         missing = [
             p.name
-            for p in function.parameters
-            if p.kind in {"positional", "keyword"}
-            and p.default is None
+            for p in (*positional, *keyword)
+            if p.default is None
             and p.name not in filled
             and p.name not in call.keywords
-            and p
-            in (*positional, *(q for q in function.parameters if q.kind == "keyword"))
         ]
         if missing:
             listed = ", ".join(f"`{name}`" for name in missing)

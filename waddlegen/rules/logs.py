@@ -273,14 +273,15 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
     if not module.is_service:
         return
     known = any(read.name.endswith("LOG_LEVEL") for read in module.env)
+    if known or module.uses_create_app:
+        return
     core = any(
         call.args and call.args[0].text == "LOG_LEVEL"
         for file in module.core[1]
         for call in file.calls
         if call.last == "getenv"
     )
-    setup = sets_up_aaa(module)
-    if not known and not module.uses_create_app and not (setup and core):
+    if not (core and sets_up_aaa(module)):
         path, line = application(module)
         yield module.problem(path, line, "LOG_LEVEL is never read")
 
