@@ -167,6 +167,8 @@ def tested_share(source: ModuleSource) -> float:
     )
     for file in source.tests:
         said += " ".join(value.text for value in file.constants.values())
+    if "operations" in said and "openapi.yaml" in said:
+        return 1.0
     wanted: list[bool] = []
     words = set(re.findall(r"\w+", said))
     for _, function in source.functions():
@@ -177,8 +179,6 @@ def tested_share(source: ModuleSource) -> float:
         pattern = re.sub(r"<[^>]*>", "@", route.path)
         pattern = re.escape(pattern).replace("@", "[^/]+")
         wanted.append(re.search(pattern + r"\b", said) is not None)
-    if "operations" in said and "openapi.yaml" in said:
-        return 1.0
     return sum(wanted) / len(wanted) if wanted else 0.0
 
 
@@ -241,6 +241,13 @@ _EDGES = {400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503}
 @measure("T3")
 def edge_cases(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Tests that expect refusals, and that a dependency fails."""
+    verdict, proofs = refusals_tested(source)
+    return verdict, list(proofs)
+
+
+@once
+def refusals_tested(source: ModuleSource) -> Answer:
+    """As above, whatever was found."""
     statuses: set[int] = set()
     failing = False
     proofs: list[Proof] = []

@@ -230,9 +230,12 @@ class Manifests:
 
     def find(self, kind: str, name: str) -> Manifest | None:
         """An object anywhere in the repository."""
-        return next(
-            (m for m in self.visible if m.kind == kind and m.name == name), None
-        )
+        return self._by_name.get((kind, name))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Manifest]:
+        """Every object by kind and name; the first of those that share them."""
+        return {(each.kind, each.name): each for each in reversed(self.visible)}
 
 
 def is_variable(text: str | None) -> bool:
@@ -382,9 +385,9 @@ def _in_values(
     survey: Survey, names: frozenset[str], known: frozenset[str]
 ) -> Iterator[tuple[str, Duplicate]]:
     """Keys given twice in the part of a shared chart's values that is a module's."""
-    for path in survey.yaml:
+    for path in survey.charted:
         values = path.rpartition("/")[2].startswith("values")
-        if values and path not in known and survey.in_chart(path):
+        if values and path not in known:
             for each in survey.documents(path).duplicates:
                 parts = (*each.path, each.key)
                 if {kebab(_CAMEL.sub("-", part)) for part in parts} & names:

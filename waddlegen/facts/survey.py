@@ -43,6 +43,7 @@ class Survey:
     charts: tuple[str, ...] = ()
     _texts: dict[str, bytes] = field(default_factory=dict, compare=False)
     _documents: dict[str, Documents] = field(default_factory=dict, compare=False)
+    _homes: dict[str, str] = field(default_factory=dict, compare=False)
     _known: dict[object, Any] = field(default_factory=dict, compare=False)
 
     def once(self, key: object, work: Callable[[], R]) -> R:
@@ -78,13 +79,20 @@ class Survey:
     def home_of(self, path: str) -> str:
         """The deepest of the homes that a file lies in; "" for none, or for the repository."""
         folder = folder_of(path)
-        return self.once(("home of", folder), lambda: self._home_of(folder))
+        if folder not in self._homes:
+            self._homes[folder] = self._home_of(folder)
+        return self._homes[folder]
 
     def _home_of(self, folder: str) -> str:
         """As above, for a folder."""
         while folder and folder not in self.homes:
             folder = folder_of(folder)
         return folder
+
+    @cached_property
+    def charted(self) -> tuple[str, ...]:
+        """The YAML files that are part of a Helm chart."""
+        return tuple(filter(self.in_chart, self.yaml))
 
     def in_chart(self, path: str) -> bool:
         """Whether a file is part of a Helm chart."""
