@@ -83,8 +83,8 @@ def files(folder: Path) -> Iterator[str]:
     """Every file below a folder, relative to it, in a stable order; links are not followed."""
     for base, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in SKIPPED)
-        prefix = Path(base).relative_to(folder).as_posix()
-        prefix = "" if prefix == "." else f"{prefix}/"
+        prefix = base.removeprefix(str(folder)).replace(os.sep, "/").strip("/")
+        prefix = f"{prefix}/" if prefix else ""
         yield from (prefix + name for name in sorted(names))
 
 

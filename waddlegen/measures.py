@@ -373,13 +373,13 @@ _SCHEMA_CALLS = re.compile(
 )
 
 
+_VALIDATES = re.compile(r"valid|schema|expects?_json|use_args|use_kwargs", re.I)
+
+
 def validation_of(source: ModuleSource, route: Route) -> float | None:
     """1 for validated, 0.5 for presence only, 0 for nothing; None when nothing is read."""
-    for call in route.decorators:
-        if re.search(
-            r"valid|schema|expects?_json|use_args|use_kwargs", call.name, re.I
-        ):
-            return 1.0
+    if any(_VALIDATES.search(call.name) for call in route.decorators):
+        return 1.0
     function = route.function
     if any(_SCHEMA_CALLS.match(call.last) for call in function.calls):
         return 1.0

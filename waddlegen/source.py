@@ -147,6 +147,11 @@ class ModuleSource:
         """The text of one of the module's files, or None."""
         return self._read(os.path.join(self.folder, inside), inside)
 
+    def says(self, inside: str, word: bytes) -> bool:
+        """Whether one of the module's files holds some plain characters."""
+        data = self._bytes(os.path.join(self.folder, inside), inside)
+        return data is not None and word in data
+
     def read_repository(self, inside: str) -> str | None:
         """The text of one of the repository's files, or None."""
         return self._read(os.path.join(self.repository, inside), inside)

@@ -83,10 +83,11 @@ def _of_type(
         return
     known, needed = _fields(name)
     meant: set[str] = set()
+    around = above | {id(node)}
     for key, value in node.keys.items():
         inner = f"{path}.{key}" if path else key
         if key in known:
-            yield from _of_kind(value, known[key], inner, above | {id(node)})
+            yield from _of_kind(value, known[key], inner, around)
         else:
             close = resembles(key, tuple(known))
             meant.add(close)

@@ -312,11 +312,9 @@ def module_manifests(
     """The objects that belong to a module: by folder, name, image or label."""
     patches, generated, prefixed = survey.once(_kustomized, lambda: _kustomized(survey))
     asides = survey.once(is_aside, lambda: frozenset(filter(is_aside, survey.yaml)))
+    left_out = patches | {p for p in asides if is_aside(_below(p, folder))}
     objects = {
-        path: objects_of(survey, path)
-        for path in survey.yaml
-        if path not in patches
-        and not (path in asides and is_aside(_below(path, folder)))
+        path: objects_of(survey, path) for path in survey.yaml if path not in left_out
     }
     visible = tuple(each for some in objects.values() for each in some)
     others = {h for h in homes if h and h != folder and not is_inside(folder, h)}

@@ -765,13 +765,16 @@ def _never_refuses(code: Code, file: PythonFile, name: str) -> bool:
     )
 
 
+_ROLE = re.compile(
+    r"is_admin|(^|\.)roles?$|has_role|is_superuser|is_owner|permissions?$"
+)
+
+
 def _role_in_body(code: Code, route: Route) -> Evidence | None:
     """A role that is asked for in the view, in its guard or in a hook."""
     file, function = route.file, route.function
     for name in sorted(function.names):
-        if re.search(
-            r"is_admin|(^|\.)roles?$|has_role|is_superuser|is_owner|permissions?$", name
-        ):
+        if _ROLE.search(name):
             return Evidence(file.path, function.line, name)
     for call in function.calls:
         texts = " ".join(

@@ -147,12 +147,12 @@ def _files(repository: Path) -> Iterator[str]:
     count = 0
     for folder, folders, files in os.walk(repository):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED)
-        base = Path(folder).relative_to(repository).as_posix()
+        base = folder.removeprefix(str(repository)).replace(os.sep, "/").strip("/")
         for name in sorted(files):
             count += 1
             if count > MAX_FILES * 10:
                 return
-            yield name if base == "." else f"{base}/{name}"
+            yield f"{base}/{name}" if base else name
 
 
 def _name(path: str) -> str:

@@ -77,8 +77,7 @@ def test_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
         for each in function.asserts:
             served = [s for s in each.value.statuses if s < 300]
             broken = [s for s in each.value.statuses if s >= 500]
-            status = any(re.search("status", name) for name in each.value.names)
-            if served and broken and status:
+            if served and broken and any("status" in n for n in each.value.names):
                 message = f"this is as content with {broken[0]} as with {served[0]}"
                 yield module.problem(file, each.line, message)
 
@@ -166,6 +165,8 @@ def _names_assertion(function: Function) -> bool:
 
 def _is_skipped(module: ModuleSource, file: PythonFile, test: Function) -> bool:
     """Whether nothing tells pytest to run an async test."""
+    if _runs_async_tests(module):
+        return False
     marks = [call.name for call in test.decorators]
     marks += [f"{a.value.text} {a.value.names}" for a in file.module.assigns]
     if any(re.search(r"asyncio|anyio|trio", mark) for mark in marks):
@@ -178,7 +179,7 @@ def _is_skipped(module: ModuleSource, file: PythonFile, test: Function) -> bool:
         )
         if re.search(r"asyncio|anyio|trio|Isolated|Case", said):
             return False
-    return not _runs_async_tests(module)
+    return True
 
 
 @once
