@@ -29,9 +29,9 @@ def children(node: ast.AST) -> list[ast.AST]:
             # A list holds nodes alone, or names, or gaps between nodes.
             if value and None not in value and value[0].__class__ is not str:
                 found += value
-            else:
+            elif value:
                 found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
+        elif value is not None and isinstance(value, ast.AST):
             found.append(value)
     return found
 
@@ -94,8 +94,14 @@ def inside(node: ast.AST) -> tuple[tuple[str, ...], tuple[int, ...]]:
                 stack.append(keyword.value)
             stack += reversed(item.args)  # type: ignore[attr-defined]
             stack.append(item.func)  # type: ignore[attr-defined]
-        elif kind is ast.Await:
+        elif kind is ast.Await or kind is ast.Starred:
             stack.append(item.value)  # type: ignore[attr-defined]
+        elif kind is ast.Subscript:
+            stack.append(item.slice)  # type: ignore[attr-defined]
+            stack.append(item.value)  # type: ignore[attr-defined]
+        elif kind is ast.Compare:
+            stack += reversed(item.comparators)  # type: ignore[attr-defined]
+            stack.append(item.left)  # type: ignore[attr-defined]
         else:
             stack += reversed(children(item))
     return tuple(names), tuple(statuses)
