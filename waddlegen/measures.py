@@ -524,14 +524,17 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (_worst(found) if found else PASS), [serves]
 
 
+_KINDS = ("content_type", "mimetype")
+
+
 @once
 def serves_html(source: ModuleSource) -> Proof | None:
     """Where the module serves pages, if it does."""
     for file, function, call in source.calls():
         if call.last in {"render_template", "render_template_string", "html_response"}:
             return at(source, file, call.line, call.last)
-        kinds = (call.keywords.get("content_type"), call.keywords.get("mimetype"))
-        if any(kind and "text/html" in kind.text for kind in kinds):
+        kinds = [call.keywords[n] for n in _KINDS if n in call.keywords]
+        if any("text/html" in kind.text for kind in kinds):
             return at(source, file, call.line, "text/html")
     for file, function in source.functions():
         for each in function.returns:
@@ -582,7 +585,7 @@ _AAA = re.compile(r"aaa_?log|aaalogger|configure_aaa", re.I)
 
 def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
     """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
-    if _AAA.search(call.last):
+    if "aaa" in call.last.lower() and _AAA.search(call.last):
         return True
     return bool(call.target) and _aaa_class(source, file, call.name)
 

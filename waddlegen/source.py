@@ -322,11 +322,13 @@ class ModuleSource:
 
     def imports(self, module: str) -> bool:
         """Whether the program imports a library."""
-        return any(
-            each.module == module or each.module.startswith(f"{module}.")
-            for file in self.python
-            for each in file.imports
-        )
+        below = f"{module}."
+        return any(n == module or n.startswith(below) for n in self._imported)
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        """What the program imports, or imports from."""
+        return frozenset(each.module for file in self.python for each in file.imports)
 
     @cached_property
     def is_service(self) -> bool:

@@ -435,9 +435,12 @@ def single_replica(module: Delivery) -> Iterator[Problem]:
             _is_about(scaler, each)
             for scaler in module.manifests.of("HorizontalPodAutoscaler", "ScaledObject")
         )
-        budgets = [
+        own = tuple(module.manifests.of("PodDisruptionBudget"))
+        everybodys = (
             m for m in module.manifests.visible if m.kind == "PodDisruptionBudget"
-        ]
+        )
+        # Most often one of its own does.
+        budgets = (*own, *everybodys)
         guarded = any(
             pod in chosen(module.manifests, b, b.spec.at("selector", "matchLabels"))
             for b in budgets
@@ -447,7 +450,7 @@ def single_replica(module: Delivery) -> Iterator[Problem]:
             message = f"{each.title} has one replica"
             place = replicas or each.spec
             yield each.problem(place, message, "set `replicas: 3`")
-        elif not guarded and not any(b in module.manifests.own for b in budgets):
+        elif not guarded and not own:
             message = f"no PodDisruptionBudget guards {each.title}"
             yield each.problem(each.root, message, "add one with `maxUnavailable: 1`")
 
