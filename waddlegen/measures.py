@@ -169,6 +169,8 @@ def tested_share(source: ModuleSource) -> float:
     )
     for file in source.tests:
         said += " ".join(value.text for value in file.constants.values())
+    if "operations" in said and "openapi.yaml" in said:
+        return 1.0
     wanted: list[bool] = []
     words = set(re.findall(r"\w+", said))
     for _, function in source.functions():
@@ -179,8 +181,6 @@ def tested_share(source: ModuleSource) -> float:
         pattern = re.sub(r"<[^>]*>", "@", route.path)
         pattern = re.escape(pattern).replace("@", "[^/]+")
         wanted.append(re.search(pattern + r"\b", said) is not None)
-    if "operations" in said and "openapi.yaml" in said:
-        return 1.0
     return sum(wanted) / len(wanted) if wanted else 0.0
 
 
@@ -248,6 +248,13 @@ _EDGES = {400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503}
 @measure("T3")
 def edge_cases(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Tests that expect refusals, and that a dependency fails."""
+    verdict, proofs = refusals_tested(source)
+    return verdict, list(proofs)
+
+
+@once
+def refusals_tested(source: ModuleSource) -> Answer:
+    """As above, whatever was found."""
     statuses: set[int] = set()
     failing = False
     proofs: list[Proof] = []
@@ -398,13 +405,13 @@ _SCHEMA_CALLS = re.compile(
 )
 
 
+_VALIDATES = re.compile(r"valid|schema|expects?_json|use_args|use_kwargs", re.I)
+
+
 def validation_of(source: ModuleSource, route: Route) -> float | None:
     """1 for validated, 0.5 for presence only, 0 for nothing; None when nothing is read."""
-    for call in route.decorators:
-        if re.search(
-            r"valid|schema|expects?_json|use_args|use_kwargs", call.name, re.I
-        ):
-            return 1.0
+    if any(_VALIDATES.search(call.name) for call in route.decorators):
+        return 1.0
     function = route.function
     if any(_SCHEMA_CALLS.match(call.last) for call in function.calls):
         return 1.0
@@ -558,14 +565,17 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (_worst(found) if found else PASS), [serves]
 
 
+_KINDS = ("content_type", "mimetype")
+
+
 @once
 def serves_html(source: ModuleSource) -> Proof | None:
     """Where the module serves pages, if it does."""
     for file, function, call in source.calls():
         if call.last in {"render_template", "render_template_string", "html_response"}:
             return at(source, file, call.line, call.last)
-        kinds = (call.keywords.get("content_type"), call.keywords.get("mimetype"))
-        if any(kind and "text/html" in kind.text for kind in kinds):
+        kinds = [call.keywords[n] for n in _KINDS if n in call.keywords]
+        if any("text/html" in kind.text for kind in kinds):
             return at(source, file, call.line, "text/html")
     for file, function in source.functions():
         for each in function.returns:
@@ -611,9 +621,12 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
     return None
 
 
+_AAA = re.compile(r"aaa_?log|aaalogger|configure_aaa", re.I)
+
+
 def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
     """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
-    if re.search(r"aaa_?log|aaalogger|configure_aaa", call.last, re.I):
+    if "aaa" in call.last.lower() and _AAA.search(call.last):
         return True
     return bool(call.target) and _aaa_class(source, file, call.name)
 
@@ -764,9 +777,10 @@ _LEVELS = frozenset(
 
 def is_log_call(name: str, last: str) -> bool:
     """Whether a call writes to a log."""
-    receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
-    if last in _LEVELS and ("log" in receiver or "aaa" in receiver):
-        return True
+    if last in _LEVELS:
+        receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
+        if "log" in receiver or "aaa" in receiver:
+            return True
     return last.startswith(
         ("log_auth", "log_audit", "log_error", "log_system", "log_event")
     )

@@ -99,7 +99,7 @@ class _Collector:
     def collect(self, tree: ast.Module) -> None:
         """Visit everything, then look closer at the functions that deserve it."""
         module = Function("<module>", "<module>", 1, self.found.lines, 1)
-        self.found.documented = ast.get_docstring(tree, clean=False) is not None
+        self.found.documented = _is_documented(tree.body)
         self._enter(module, tree)
         self._note_docs(tree)
         for statement in tree.body:
@@ -169,7 +169,7 @@ class _Collector:
             cls=self.classes[-1].name if self.classes else "",
             parent=self.numbers[-1],
             nested=self.stack[-1].name != "<module>",
-            documented=ast.get_docstring(node, clean=False) is not None,
+            documented=_is_documented(node.body),
             parameters=tuple(_parameters(args)),
             returns_annotation=dotted(node.returns) if node.returns else "",
             decorators=decorators,
@@ -217,7 +217,7 @@ class _Collector:
             node.name,
             node.lineno,
             tuple(dotted(base) for base in node.bases),
-            ast.get_docstring(node, clean=False) is not None,
+            _is_documented(node.body),
             decorators=tuple(
                 dotted(each.func if isinstance(each, ast.Call) else each)
                 for each in node.decorator_list
@@ -859,6 +859,14 @@ def _parameter(arg: ast.arg, kind: str, default: ast.expr | None) -> Parameter:
         annotation = str(arg.annotation.value)
     given = value_of(default) if default is not None else None
     return Parameter(arg.arg, kind, annotation, given)
+
+
+def _is_documented(body: list[ast.stmt]) -> bool:
+    """Whether a body begins with a docstring."""
+    first = body[0] if body else None
+    if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+        return False
+    return isinstance(first.value.value, str)
 
 
 def _is_trivial(body: list[ast.stmt]) -> bool:

@@ -45,7 +45,7 @@ def broken_call_of_flask_core(module: ModuleSource) -> Iterator[Problem]:
             yield module.problem(file, call.line, f"{shown} {wrong}", call.column)
     for file in module.python:
         names = core.names_of(file)
-        loggers = core.loggers_of(file)
+        loggers = core.loggers_of(file, names)
         for function in file.functions:
             for call in function.calls:
                 yield from _lacking(module, core, file, function, call, loggers)
@@ -193,7 +193,7 @@ def _each_bound_call(
     core = module.once_for_all(_Core, lambda: _Core(*module.core))
     for file in module.python:
         names = core.names_of(file)
-        loggers = core.loggers_of(file)
+        loggers = core.loggers_of(file, names)
         aliases = _aliases(module, core, file, loggers)
         for function in file.functions:
             for call in function.calls:
@@ -300,7 +300,7 @@ def _handed_out(
     """The method, or partial, of this name that a function of the module hands out."""
     for other, number in module.code.resolve(file, name)[:1]:
         function = other.functions[number]
-        loggers = core.loggers_of(other)
+        loggers = core.loggers_of(other, core.names_of(other))
         for call in function.calls:
             if call.last == "partial" and call.args:
                 if call.args[0].text.rpartition(".")[2] == target:
@@ -384,15 +384,16 @@ class _Core:
         own = {f.name for f in file.functions if f.parent == 0}
         return {name: f for name, f in found.items() if name not in own}
 
-    def loggers_of(self, file: PythonFile) -> dict[str, str]:
+    def loggers_of(
+        self, file: PythonFile, names: Mapping[str, Function]
+    ) -> dict[str, str]:
         """The loggers of a file: `aaa`, `standard`, or empty when it could be either."""
         found: dict[str, str] = {}
-        names = self.names_of(file)
         for function in file.functions:
             for assign in function.assigns:
-                last = assign.value.text.rpartition(".")[2]
                 if assign.value.kind != "call":
                     continue
+                last = assign.value.text.rpartition(".")[2]
                 made = names.get(last)
                 kind = ""
                 if made is not None and made.returns_annotation == self.logger != "":

@@ -276,10 +276,10 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
     if not module.is_service:
         return
     known = any(read.name.endswith("LOG_LEVEL") for read in module.env)
-    known = known or _reads_level(module.python)
+    if known or module.uses_create_app or _reads_level(module.python):
+        return
     core = module.once_for_all(_reads_level, lambda: _reads_level(module.core[1]))
-    setup = sets_up_aaa(module) or core_logger(module)
-    if not known and not module.uses_create_app and not (setup and core):
+    if not (core and (sets_up_aaa(module) or core_logger(module))):
         path, line = application(module)
         yield module.problem(path, line, "LOG_LEVEL is never read")
 

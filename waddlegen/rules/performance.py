@@ -280,14 +280,20 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
         )
     if call.last in {"commit", "rollback"} and call.receiver in dals:
         return f"`{name}` blocks until the database answers; run it in a thread"
-    if call.last not in {"get_paginator", "close"} and any(
-        made.target == call.receiver and made.name in _AWS for made in file.calls
-    ):
+    if call.last not in {"get_paginator", "close"} and _is_aws(module, file, call):
         return f"`{name}` blocks until AWS answers; run it in a thread"
     return ""
 
 
 _AWS = frozenset({"boto3.client", "boto3.resource"})
+
+
+def _is_aws(module: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether a call is one of a client of AWS that the file makes."""
+    if not any(name.rpartition(".")[2] in module.calls_by_name for name in _AWS):
+        return False
+    receiver = call.receiver
+    return any(made.name in _AWS and made.target == receiver for made in file.calls)
 
 
 def _pydal_chain(call: Call, dals: set[str]) -> bool:
