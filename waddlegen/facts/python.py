@@ -127,6 +127,8 @@ class Assign:
     augmented: bool = False
     annotation: str = ""
     fallback: str = ""
+    # The names inside the key, when a key is given the value.
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -170,7 +172,7 @@ class SqlPart:
     """A part of an SQL text that is not constant, and where it comes from."""
 
     name: str
-    origin: str  # parameter, request, key, unknown
+    origin: str  # parameter, request, keys, keywords, made, attribute
     line: int
 
 
@@ -216,6 +218,10 @@ class Function:
     bodies: list[BodyRead] = field(default_factory=list)
     fails_open: list[FailOpen] = field(default_factory=list)
     sql: list[Sql] = field(default_factory=list)
+    # Parts of SQL that are put together here and handed to a database elsewhere.
+    fragments: list[Sql] = field(default_factory=list)
+    # Parameters that are answered as they came, whatever was asked about them.
+    passes: tuple[str, ...] = ()
     headers: list[tuple[str, int]] = field(default_factory=list)
     environ: list[tuple[str, int]] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)

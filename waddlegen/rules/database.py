@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from waddlegen.facts.python import Function, PythonFile, Sql, SqlPart, Value
+from waddlegen.facts.python import (
+    Call,
+    Function,
+    Parameter,
+    PythonFile,
+    Sql,
+    SqlPart,
+    Value,
+)
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -25,21 +33,143 @@ def sql_from_input(module: ModuleSource) -> Iterator[Problem]:
         db.executesql("SELECT * FROM users WHERE name = %s", [name])
     """
     for file, function in module.functions():
+        seen: set[str] = set()
         for statement in function.sql:
             for part in statement.parts:
                 if _is_dangerous(module, file, function, part):
-                    yield module.problem(
-                        file,
-                        _line(statement),
-                        f"`{part.name}` becomes part of the SQL; pass it as a parameter,"
-                        " or take names from a list in the code",
-                    )
+                    seen.add(part.name)
+                    yield module.problem(file, statement.line, _said(part))
                     break
+        for fragment in function.fragments:
+            for part in fragment.parts:
+                if part.name not in seen and _is_given(module, function, part):
+                    seen.add(part.name)
+                    yield module.problem(file, fragment.line, _said(part))
+                    break
+    yield from _built(module)
 
 
-def _line(statement: Sql) -> int:
-    """Where the text is put together."""
-    return statement.line
+def _said(part: SqlPart) -> str:
+    """What is said of a part that the program did not write."""
+    return (
+        f"`{part.name}` becomes part of the SQL; pass it as a parameter,"
+        " or take names from a list in the code"
+    )
+
+
+def _is_given(module: ModuleSource, function: Function, part: SqlPart) -> bool:
+    """Whether a caller gives what somebody sent for a part of what a function makes."""
+    if part.origin == "request":
+        return True
+    if part.origin not in {"parameter", "keys"}:
+        return False
+    return any(True for _ in _sent_for(module, function, part.name, _DEPTH))
+
+
+def _sent_for(
+    module: ModuleSource, function: Function, name: str, depth: int
+) -> Iterator[tuple[Function, Call]]:
+    """The calls that give a parameter of a function what somebody sent."""
+    places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
+    if name not in places or not depth:
+        return
+    called = function.cls if function.name == "__init__" else function.name
+    for caller, call in module.calls_by_name.get(called, ()):
+        value = call.argument(places.index(name), name)
+        if caller is not function and value is not None:
+            if _is_sent(module, caller, value, depth - 1):
+                yield caller, call
+
+
+_DEPTH = 5
+_SENT = re.compile(r"(^|\.)request\.(args|form|values|json|get_json|headers|view_args)")
+_PASSES_ON = frozenset(
+    {"get", "strip", "lower", "upper", "lstrip", "rstrip", "getlist"}
+)
+
+
+def _is_sent(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
+    """Whether a value is, beyond doubt, what somebody sent: here or further up."""
+    names = _taken_from(value) if depth else ()
+    if any(_SENT.search(name) for name in names):
+        return True
+    parameters = {p.name for p in caller.parameters}
+    for name in names:
+        if name in caller.tested or _is_table(name):
+            continue
+        base = name.partition(".")[0]
+        given = [a.value for a in caller.assigns if a.target in {name, base}]
+        if any(_is_sent(module, caller, each, depth - 1) for each in given):
+            return True
+        if not given and name in parameters:
+            if any(True for _ in _sent_for(module, caller, name, depth)):
+                return True
+    return False
+
+
+def _taken_from(value: Value) -> tuple[str, ...]:
+    """The names whose text a value may hold; what is looked up by a name does not hold it."""
+    if value.kind == "await":
+        return (value.text,)
+    if value.kind == "subscript":
+        return (value.text.partition("[")[0],)
+    if value.kind == "call":
+        owner, _, last = value.text.rpartition(".")
+        asked = value.text if _SENT.search(value.text) else owner
+        return (asked,) if last in _PASSES_ON or asked != owner else ()
+    if value.kind in {"name", "fstring", "concat", "format"}:
+        return value.names
+    return value.names if value.text in {"BoolOp", "BinOp"} else ()
+
+
+def _built(module: ModuleSource) -> Iterator[Problem]:
+    """What a builder of SQL is given: by its constructor, or by a method that keeps it."""
+    for file, function in module.functions():
+        kept = {
+            part.name: text
+            for text in (*function.sql, *function.fragments)
+            for part in text.parts
+            if part.origin == "attribute"
+        }
+        for name, text in kept.items():
+            places = list(_givers(module, file, function, name))
+            for other, line in places:
+                yield module.problem(
+                    other,
+                    line,
+                    f"what is given here becomes part of the SQL as `{name}`",
+                )
+            if places:
+                part = SqlPart(name, "attribute", text.line)
+                yield module.problem(file, text.line, _said(part))
+
+
+def _givers(
+    module: ModuleSource, file: PythonFile, function: Function, name: str
+) -> Iterator[tuple[PythonFile, int]]:
+    """The calls that leave what somebody sent in an attribute of an object."""
+    for method in file.functions:
+        if not function.cls or method.cls != function.cls:
+            continue
+        for assign in method.assigns:
+            if assign.target != name:
+                continue
+            for each in method.parameters:
+                if _keeps(method, assign.value, each):
+                    for caller, call in _sent_for(module, method, each.name, _DEPTH):
+                        yield _file_of(module, caller), call.line
+
+
+def _keeps(method: Function, value: Value, parameter: Parameter) -> bool:
+    """Whether a method keeps a parameter as it came."""
+    if parameter.annotation in {"int", "float", "bool"}:
+        return False
+    return parameter.name not in method.tested and parameter.name in _taken_from(value)
+
+
+def _file_of(module: ModuleSource, wanted: Function) -> PythonFile:
+    """The file that a function stands in."""
+    return next(file for file, each in module.functions() if each is wanted)
 
 
 def _is_dangerous(
@@ -52,6 +182,7 @@ def _is_dangerous(
         return any(
             _quotes(other.functions[number])
             or _hands_on(module, function, part, other.functions[number])
+            or _hands_back(module, function, part, other.functions[number])
             for other, number in module.code.resolve(file, part.name)[:2]
         )
     if part.origin not in {"parameter", "keys", "keywords"}:
@@ -122,6 +253,21 @@ def _hands_on(
                 if value is not None and not _is_ours(module, caller, value, 3):
                     return True
     return False
+
+
+def _hands_back(
+    module: ModuleSource, caller: Function, part: SqlPart, maker: Function
+) -> bool:
+    """Whether a function answers with what it is given, and is given what was sent."""
+    places = [p.name for p in maker.parameters if p.name not in {"self", "cls"}]
+    return any(
+        value is not None and _is_sent(module, caller, value, _DEPTH)
+        for call in caller.calls
+        if call.name == part.name
+        for name in maker.passes
+        if name in places
+        for value in [call.argument(places.index(name), name)]
+    )
 
 
 def _is_ours(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
