@@ -84,7 +84,8 @@ def statements(node: ast.AST, function: Function) -> list[Sql]:
 
 # A part of a statement with a gap in it, where no value may stand.
 _FRAGMENT = re.compile(
-    r"\b(ORDER BY|GROUP BY|LIMIT|OFFSET)\s[^%$?]*\{\}|\b(I?LIKE|IN|=)\s*\(?'[^']*\{\}|"
+    r"\b(ORDER BY|GROUP BY|LIMIT|OFFSET)\s[^%$?]*\{\}|\bI?LIKE\s*\(?'[^']*\{\}|"
+    r"\b(WHERE|AND|OR|SET)\s[^'{}]*(=|IN)\s*\(?'[^']*\{\}|"
     r"^\{\} (=|<|>|<=|>=|!=|I?LIKE|\{\}) (%s|\$|:|\?)"
 )
 _COMPOSED = frozenset({"fstring", "concat", "format"})

@@ -42,7 +42,9 @@ def sql_from_input(module: ModuleSource) -> Iterator[Problem]:
                     break
         for fragment in function.fragments:
             for part in fragment.parts:
-                if part.name not in seen and _is_given(module, function, part):
+                quoted = _QUOTED.search(fragment.text) and part.origin == "parameter"
+                asks = _is_dangerous if quoted else _is_given
+                if part.name not in seen and asks(module, file, function, part):
                     seen.add(part.name)
                     yield module.problem(file, fragment.line, _said(part))
                     break
@@ -57,7 +59,13 @@ def _said(part: SqlPart) -> str:
     )
 
 
-def _is_given(module: ModuleSource, function: Function, part: SqlPart) -> bool:
+# Between quotes stands a value, and never what the program may choose.
+_QUOTED = re.compile(r"(LIKE|IN|=)\s*\(?'[^']*\{\}")
+
+
+def _is_given(
+    module: ModuleSource, file: PythonFile, function: Function, part: SqlPart
+) -> bool:
     """Whether a caller gives what somebody sent for a part of what a function makes."""
     if part.origin == "request":
         return True
