@@ -432,6 +432,8 @@ class _Scope:
         last = name.rpartition(".")[2]
         if name in _NUMBERS or last in _QUOTERS or last in {"bindparam", "range"}:
             return
+        if any(k.arg == "type" and dotted(k.value) in _NUMBERS for k in node.keywords):
+            return
         if name.startswith("request.") or last == "get_json":
             yield SqlPart(f"{name}()", "request", node.lineno)
             return

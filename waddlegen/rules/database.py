@@ -90,6 +90,7 @@ def _sent_for(
 
 
 _DEPTH = 5
+_NUMBERS = frozenset({"int", "float", "bool"})
 _SENT = re.compile(r"(^|\.)request\.(args|form|values|json|get_json|headers|view_args)")
 _PASSES_ON = frozenset(
     {"get", "strip", "lower", "upper", "lstrip", "rstrip", "getlist"}
@@ -98,7 +99,9 @@ _PASSES_ON = frozenset(
 
 def _is_sent(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
     """Whether a value is, beyond doubt, what somebody sent: here or further up."""
-    names = _taken_from(value) if depth else ()
+    if not depth or _NUMBERS & set(value.names):
+        return False
+    names = _taken_from(value)
     if any(_SENT.search(name) for name in names):
         return True
     parameters = {p.name for p in caller.parameters}
@@ -170,7 +173,7 @@ def _givers(
 
 def _keeps(method: Function, value: Value, parameter: Parameter) -> bool:
     """Whether a method keeps a parameter as it came."""
-    if parameter.annotation in {"int", "float", "bool"}:
+    if parameter.annotation in _NUMBERS:
         return False
     return parameter.name not in method.tested and parameter.name in _taken_from(value)
 
@@ -280,7 +283,7 @@ def _hands_back(
 
 def _is_ours(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
     """Whether a caller passes what the program wrote itself, here or further up."""
-    if _is_constant(value):
+    if _is_constant(value) or (value.kind == "call" and _NUMBERS & set(value.names)):
         return True
     if not depth or value.kind not in {"name", "concat", "fstring"}:
         return False
