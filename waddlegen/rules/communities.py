@@ -31,6 +31,7 @@ _SELECTS = re.compile(
     r"\s*SELECT\s+(?!1\b|EXISTS\b|\w+\()(?P<columns>[\s\S]*?)\sFROM\s",
     re.IGNORECASE,
 )
+_OF_COMMUNITY = re.compile(r"\bcommunity(_id|_uuid|_ids)?\b", re.IGNORECASE)
 _OWNER = re.compile(r"(created_by|owner\w*|user_id|author\w*)", re.IGNORECASE)
 _CONDITION = re.compile(r"(\w+)\s*(?:=|<|>|!=|\bI?LIKE\b|\bIN\b|\bIS\b)", re.IGNORECASE)
 _OF_ONE = re.compile(
@@ -141,7 +142,8 @@ def _views(module: ModuleSource) -> Iterator[View]:
                 continue
             paths = [d.args[0].text for d in function.decorators if d.args]
             path = next((text for text in paths if text.startswith("/")), "")
-            if path or _asks_for_its_own(function):
+            verb = function.cls and function.name in _VERBS and function.headers
+            if path or verb or _asks_for_its_own(function):
                 yield View(file, number, path, _knows(function, path))
 
 
@@ -159,6 +161,7 @@ def _asks_for_its_own(function: Function) -> bool:
     return not _OWN.isdisjoint(function.names)
 
 
+_VERBS = frozenset("get post put patch delete".split())
 _OWN = frozenset({"g.community_id", "g.community", "request.community_id"})
 
 
@@ -214,7 +217,7 @@ def _statements(
         for number, function in enumerate(file.functions):
             reaches = reached.get((file.path, number))
             for statement in function.sql if reaches else ():
-                if "community" in statement.text:
+                if _OF_COMMUNITY.search(statement.text):
                     continue
                 tables = {name.lower() for name in _TABLE.findall(statement.text)}
                 if len(tables) != 1:
@@ -280,7 +283,7 @@ def _is_settled(reach: Reach, statement: Sql) -> bool:
         earlier = other.line < statement.line and not re.match(
             r"\s*INSERT", other.text, re.IGNORECASE
         )
-        if earlier and "community" in other.text:
+        if earlier and _OF_COMMUNITY.search(other.text):
             return True
     own = next(
         (
@@ -384,7 +387,8 @@ def _ignored(module: ModuleSource, scoped: set[str]) -> Iterator[Problem]:
             for statement in function.sql:
                 tables = {name.lower() for name in _TABLE.findall(statement.text)}
                 reads = re.match(r"\s*(SELECT|UPDATE|DELETE)", statement.text, re.I)
-                if reads and tables & scoped and "community" not in statement.text:
+                asked = _OF_COMMUNITY.search(statement.text)
+                if reads and tables & scoped and not asked:
                     message = (
                         f"`{given[0]}` is not asked for here, and the table"
                         f" {min(tables & scoped)} has a community_id"
@@ -517,9 +521,9 @@ def _chosen(module: ModuleSource) -> Iterator[Problem]:
     """Views that believe the caller about its community, though the key says which it is."""
     if not any(_asks_for_its_own(function) for _, function in module.functions()):
         return
-    for route in module.routes:
-        function = route.function
-        if _asks_for_its_own(function) or _FOR_ALL.search(route.path):
+    for view in _views(module):
+        function = view.function
+        if _asks_for_its_own(function) or _FOR_ALL.search(view.path):
             continue
         line = _asked_line(function)
         looked = any(_is_about(c.left) or _is_about(c.right) for c in function.compares)
@@ -536,7 +540,7 @@ def _chosen(module: ModuleSource) -> Iterator[Problem]:
             message = (
                 "the caller says which community this is for, and nobody checks it"
             )
-            yield module.problem(route.file, line, message)
+            yield module.problem(view.file, line, message)
 
 
 def _asked_line(function: Function) -> int:
