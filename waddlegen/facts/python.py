@@ -185,6 +185,8 @@ class Sql:
     text: str
     parts: tuple[SqlPart, ...] = ()
     end_line: int = 0
+    # The names of which its parameters are worked out.
+    worked_out: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.expressions import children, dotted, template
+from waddlegen.facts.expressions import children, dotted, inside, template
 from waddlegen.facts.python import Call, Function, Sql, SqlPart, Value
 
 SINKS = frozenset(
@@ -76,10 +76,26 @@ def statements(node: ast.AST, function: Function) -> list[Sql]:
             continue
         parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
         line = scope.line_of(text) if parts else call.lineno
-        found.append(
-            Sql(line, dotted(call.func), whole, parts, call.end_lineno or call.lineno)
-        )
+        end = call.end_lineno or call.lineno
+        made = Sql(line, dotted(call.func), whole, parts, end)
+        if whole.lstrip()[:6].upper() == "UPDATE":
+            made.worked_out = tuple(_worked_out(call, text))
+        found.append(made)
     return found
+
+
+def _worked_out(call: ast.Call, text: ast.expr) -> Iterator[str]:
+    """The names of which a call works out what it is given beside its SQL."""
+    stack: list[ast.AST] = [arg for arg in call.args if arg is not text]
+    stack += [k.value for k in call.keywords if k.value is not text]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.BinOp) and isinstance(item.op, ast.Add | ast.Sub):
+            yield from inside(item)[0]
+        elif isinstance(item, ast.Call) and dotted(item.func) in {"max", "min"}:
+            yield from inside(item)[0]
+        elif isinstance(item, ast.List | ast.Tuple | ast.Dict | ast.Starred):
+            stack += children(item)
 
 
 # A part of a statement with a gap in it, where no value may stand.

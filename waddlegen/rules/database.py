@@ -129,7 +129,8 @@ def _taken_from(value: Value) -> tuple[str, ...]:
         return (asked,) if last in _PASSES_ON or asked != owner else ()
     if value.kind in {"name", "fstring", "concat", "format"}:
         return value.names
-    return value.names if value.text in {"BoolOp", "BinOp"} else ()
+    joined = value.text == "BoolOp" or value.text.startswith("{}")
+    return value.names if joined else ()
 
 
 def _built(module: ModuleSource) -> Iterator[Problem]:

@@ -1050,6 +1050,45 @@ def lost_update(module: ModuleSource) -> Iterator[Problem]:
                     " database do it, or lock the row"
                 )
                 yield module.problem(file, line, message)
+        for line, name in _written_back(function):
+            message = (
+                f"`{name}` is read, worked out here and written back; lock the row"
+            )
+            yield module.problem(file, line, message)
+
+
+_MONEY = re.compile(
+    r"balance|points|credits|coins|currency|wallet|stock|quantity|tickets|available"
+)
+_ROWS = re.compile(r"session|query|scalar|execute|first|one|get|db\b|dal\b")
+
+
+def _written_back(function: Function) -> Iterator[tuple[int, str]]:
+    """Attributes of rows, and keys of Redis, that are counted here and stored again."""
+    said = [n for c in function.calls for n in (c.name, *c.guarded, *c.keywords)]
+    if any(map(_HELD.search, said)):
+        return
+    stores = any(call.last in {"commit", "flush"} for call in function.calls)
+    given = {a.target: a.value for a in function.assigns}
+    for assign in function.assigns if stores else ():
+        base, _, last = assign.target.rpartition(".")
+        row = given.get(base)
+        counted = assign.augmented or (
+            _is_arithmetic(assign.value) and assign.target in assign.value.names
+        )
+        if counted and row is not None and _MONEY.search(last):
+            if row.kind in {"call", "await"} and _ROWS.search(row.text):
+                yield assign.line, assign.target
+    for call in function.calls:
+        if call.last == "update_record":
+            for name, value in call.keywords.items():
+                if _is_arithmetic(value) and f"{call.receiver}.{name}" in value.names:
+                    yield call.line, name
+        elif call.last in {"set", "setex"} and _is_redis(call):
+            for value in call.args[1:]:
+                for name in value.names if _is_arithmetic(value) else ():
+                    if f"{call.receiver}.get" in given.get(name, value).names:
+                        yield call.line, name
 
 
 def _computed(
@@ -1064,6 +1103,8 @@ def _computed(
         for name in value.names
     }
     read = _read_numbers(module, file, function, write.line, column)
+    if read & {name.partition("[")[0] for name in write.worked_out}:
+        return write.line
     for assign in function.assigns:
         if assign.line > write.end_line or assign.target not in given:
             continue
@@ -1074,9 +1115,9 @@ def _computed(
 
 def _is_arithmetic(value: Value) -> bool:
     """Whether a value is worked out from others."""
-    if value.kind == "other":
-        return value.text == "BinOp"
-    return value.kind == "call" and value.text in {"max", "min", "int", "round"}
+    if value.kind == "call":
+        return value.text in {"max", "min", "int", "round"}
+    return value.kind == "other" and value.text.startswith("{}")
 
 
 def _read_numbers(
@@ -1085,8 +1126,10 @@ def _read_numbers(
     """The names that hold what was read from a column, or a row with it."""
     pattern = re.compile(rf"\bSELECT\b[^;]*(\b{column}\b|\*)", re.IGNORECASE)
     found: set[str] = set()
+    given = {a.line: a.target for a in function.assigns}
     for call in function.calls:
-        if not call.target or call.line > before:
+        target = call.target or given.get(call.line, "")
+        if not target or call.line > before:
             continue
         texts = [
             s.text for s in function.sql if call.line <= s.end_line <= call.end_line
@@ -1094,7 +1137,7 @@ def _read_numbers(
         for other, number in module.code.resolve(file, call.name)[:2]:
             texts += [s.text for s in other.functions[number].sql]
         if any(pattern.search(text) for text in texts):
-            found.add(call.target)
+            found.add(target)
     for assign in function.assigns:
         if {name.partition("[")[0] for name in assign.value.names} & found:
             if assign.value.kind in {"subscript", "name", "call", "other"}:
