@@ -32,6 +32,7 @@ _SELECTS = re.compile(
     re.IGNORECASE,
 )
 _OF_COMMUNITY = re.compile(r"\bcommunity(_id|_uuid|_ids)?\b", re.IGNORECASE)
+_HAS = re.compile(r"\bcommunity_id\b", re.IGNORECASE)
 _OWNER = re.compile(r"(created_by|owner\w*|user_id|author\w*)", re.IGNORECASE)
 _CONDITION = re.compile(r"(\w+)\s*(?:=|<|>|!=|\bI?LIKE\b|\bIN\b|\bIS\b)", re.IGNORECASE)
 _OF_ONE = re.compile(
@@ -122,7 +123,7 @@ def _scoped_tables(module: ModuleSource) -> Iterator[str]:
                 yield table.text.lower()
     for _, function in module.functions():
         for statement in function.sql:
-            if "community_id" in statement.text:
+            if _HAS.search(statement.text):
                 found = {name.lower() for name in _TABLE.findall(statement.text)}
                 if len(found) == 1:
                     yield found.pop()
@@ -213,6 +214,8 @@ def _statements(
     reached: dict[tuple[str, int], list[Reach]],
 ) -> Iterator[Problem]:
     """Statements that a view reaches and that name rows of any community."""
+    if _filters_by_itself(module):
+        return
     for file in module.python:
         for number, function in enumerate(file.functions):
             reaches = reached.get((file.path, number))
@@ -227,6 +230,16 @@ def _statements(
                     _crosses(scoped, table, reach, statement) for reach in reaches or ()
                 ):
                     yield module.problem(file, statement.line, _said(table, scoped))
+
+
+def _filters_by_itself(module: ModuleSource) -> bool:
+    """Whether the database is told the community, and filters every row by it."""
+    return any(
+        "community" in statement.text
+        and re.search(r"set_config|^\s*SET\s", statement.text)
+        for _, function in module.functions()
+        for statement in function.sql
+    )
 
 
 def _said(table: str, scoped: set[str]) -> str:
@@ -305,7 +318,10 @@ def _settles(function: Function, call: Call) -> bool:
     """Whether a function looked at the community of what it hands to a call."""
     if any(_is_about(c.left) or _is_about(c.right) for c in function.compares):
         return True
-    handed = {_base(name) for value in _values(call) for name in value.names}
+    given = {name for value in _values(call) for name in value.names}
+    if any(re.match(r"g\.(?!communit|identity|user|api_key|key)", n) for n in given):
+        return True  # a guard has put it there
+    handed = {_base(name) for name in given}
     handed -= {"self", "g", "request", "db"}
     for assign in function.assigns:
         if _base(assign.target) in handed and _loads_a_row(assign.value):
@@ -458,7 +474,9 @@ def _left_out(module: ModuleSource) -> Iterator[Problem]:
                 if call.star or call.double_star or view.is_for_all:
                     continue
                 if call.argument(place, parameter.name) is None and _is_in_one(caller):
-                    if not _settles(caller, call):
+                    if _is_like(call, parameter.name, place, callers) and not _settles(
+                        caller, call
+                    ):
                         message = (
                             f"without `{parameter.name}` this is about all communities"
                         )
@@ -484,6 +502,18 @@ def _callers(
                 ):
                     found.append((other, number, call))
     return found
+
+
+def _is_like(
+    call: Call, name: str, place: int, callers: list[tuple[PythonFile, int, Call]]
+) -> bool:
+    """Whether a call asks for the same as one that is about a community: no other table."""
+    said = {value.text for value in _values(call) if value.kind == "str"}
+    return "communit" in name or any(
+        said <= {each.text for each in _values(other) if each.kind == "str"}
+        for _, _, other in callers
+        if (value := other.argument(place, name)) is not None and _is_about(value)
+    )
 
 
 def _filters_by(
@@ -513,7 +543,8 @@ def _is_in_one(function: Function) -> bool:
 
 
 _CHECKS = re.compile(
-    r"resolve|check|allow|require|authori|verify|member|may_|can_|access|belong|scope|own"
+    r"resolve|check|allow|require|authori|verify|member|may|can_|has_|access|belong|scope|"
+    r"own|guard|permit"
 )
 
 
@@ -527,6 +558,7 @@ def _chosen(module: ModuleSource) -> Iterator[Problem]:
             continue
         line = _asked_line(function)
         looked = any(_is_about(c.left) or _is_about(c.right) for c in function.compares)
+        looked = looked or any("community" in name for name in function.tested)
         if not line or looked or any(_CHECKS.search(c.last) for c in function.calls):
             continue
         used = any(
@@ -590,7 +622,10 @@ def _stores_by_community(module: ModuleSource) -> bool:
 _CACHE = re.compile(r"redis|cache|memo", re.IGNORECASE)
 _CACHES = re.compile(r"Cache$|LRU|TTL")
 # What is unique in all communities names a row of one of them.
-_UNIQUE = re.compile(r"(^|[._])(id|uuid|token|hash|digest|key)$|_id$", re.IGNORECASE)
+_UNIQUE = re.compile(
+    r"(^|[._])(id|uuid|token|hash|digest|key|state|sid|nonce|code|jti|ticket)$|_id$",
+    re.IGNORECASE,
+)
 _PERSON = re.compile(r"user|member|viewer|author", re.IGNORECASE)
 _STORES = frozenset({"set", "setex", "put", "store"})
 
@@ -630,11 +665,14 @@ def _shared_key(
     names = _resolved(function, key)
     if "community" in f"{key.text} {' '.join(names)}":
         return None
+    value = call.args[-1] if len(call.args) > 1 else None
+    if value is not None and call.last != "get" and _is_about(value):
+        if value.kind != "await":
+            return None
     composed = key.kind in {"fstring", "concat", "format"} and key.names
     given = any("community" in p.name for p in function.parameters)
     if composed and given and not _names_one(function, names):
         return file, line
-    value = call.args[-1] if len(call.args) > 1 else None
     if call.last == "get" or value is None or not _depends(function, value):
         return None
     if key.kind == "call":
@@ -671,14 +709,27 @@ def _names_one(function: Function, names: list[str]) -> bool:
 
 
 def _depends(function: Function, value: Value, depth: int = 3) -> bool:
-    """Whether a value was worked out for one community."""
-    if value.kind in {"call", "await"} and _is_about(value):
-        return True
+    """Whether a value was worked out for one community.
+
+    What says itself which community it is of was not: an object made with it, a mapping.
+    """
+    if value.kind in {"call", "await"}:
+        last = value.text.removesuffix("()").rpartition(".")[2]
+        if last[:1].isupper() or last in _NO_ANSWER:
+            return False
+        if _is_about(value):
+            return last not in _WRITES_OUT
     for name in value.names if depth else ():
         for assign in function.assigns:
             if assign.target == name and _depends(function, assign.value, depth - 1):
                 return True
     return False
+
+
+_NO_ANSWER = frozenset(
+    "create_task ensure_future call_later start_task partial".split()
+)
+_WRITES_OUT = frozenset("dumps str encode json_dumps dict list tuple".split())
 
 
 def _shared_entries(module: ModuleSource) -> Iterator[Problem]:

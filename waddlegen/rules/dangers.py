@@ -88,11 +88,16 @@ def _unboxed(module: ModuleSource, file: PythonFile, call: Call) -> Problem:
     return module.problem(file, call.line, message, call.column, topic="validation")
 
 
+_TAKES = frozenset("get get() str strip decode loads".split())
+
+
 def _is_written_elsewhere(
     module: ModuleSource, function: Function, text: Value, depth: int = 3
 ) -> bool:
     """Whether a text is not the program's own, as far as its callers show."""
     if text.kind in {"str", "none"} or not text.names:
+        return False
+    if text.kind in {"call", "await"} and text.text.rpartition(".")[2] not in _TAKES:
         return False
     if any(re.search(r"read_text|\.read$|open$|^Path", name) for name in text.names):
         return False

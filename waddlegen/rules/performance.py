@@ -531,7 +531,7 @@ def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
             continue
         start = next((f for f in methods if f.name == "__init__"), None)
         own = {a.target for a in start.assigns} if start else set()
-        for assign in made.fields:
+        for assign in made.fields if not _copies_defaults(made) else ():
             name = f"self.{assign.target}"
             if name not in own and _is_container(assign.value.kind, assign.value.text):
                 aliases = (name, f"cls.{assign.target}", f"{made.name}.{assign.target}")
@@ -544,8 +544,8 @@ def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
                 assign.value.kind, assign.value.text
             ):
                 if not _counts_kinds(assign, others):
-                    aliases = (assign.target,)
-                    yield from _growing(module, file, others, assign, aliases)
+                    own_name = (assign.target,)
+                    yield from _growing(module, file, others, assign, own_name)
 
 
 def _growing(
@@ -556,7 +556,9 @@ def _growing(
     names: tuple[str, ...],
 ) -> Iterator[Problem]:
     """An attribute that methods fill and that none of them empties."""
-    if _is_bounded(file, assign) or re.search(r"registry|handlers|_routes", names[0]):
+    if _is_bounded(file, assign) or re.search(
+        r"registry|handlers|_routes|instances", names[0]
+    ):
         return
     makes = assign.value.text.rpartition(".")[2] == "defaultdict"
     for name in names:
@@ -628,7 +630,9 @@ def _is_short_lived(module: ModuleSource, name: str) -> bool:
         function.parent >= 0
         and function.name != "<main>"
         and not _makes_the_application(function)
-        and re.fullmatch(r"\w+", call.target) is not None
+        and (
+            re.fullmatch(r"\w+", call.target) is not None or _is_used_up(function, name)
+        )
         and call.target not in function.globals
         and not any(
             a.value.kind == "name" and a.value.text == call.target and "." in a.target
@@ -636,6 +640,11 @@ def _is_short_lived(module: ModuleSource, name: str) -> bool:
         )
         for _, function, call in made
     )
+
+
+def _is_used_up(function: Function, name: str) -> bool:
+    """Whether an object is made and asked in one breath: `Walk(tree).names()`."""
+    return any(call.receiver == f"{name}()" for call in function.calls)
 
 
 def _makes_the_application(function: Function) -> bool:
@@ -650,7 +659,7 @@ def _grows(function: Function, name: str, makes: bool = False) -> bool:
     A mapping that makes what it lacks grows by being asked.
     """
     if not _at_request(function) or re.search(
-        r"start|connect|add_handler|subscribe", function.name
+        r"start|connect|add_handler|subscribe|^__(?!call)", function.name
     ):
         return False
     entry = f"{name}[*]"
@@ -806,7 +815,8 @@ def _changed_fields(
                 )
                 yield module.problem(file, field.line, message)
         for function in methods:
-            line = _changes_alias(function, f"self.{name}") if plural else 0
+            shared = plural and f"self.{name}" not in own
+            line = _changes_alias(function, f"self.{name}") if shared else 0
             line = line or _overwrites(function, made.name, name)
             if line:
                 message = f"`{name}` is one for all requests; keep this in a variable"
@@ -895,7 +905,7 @@ def _kept_globals(
 
 # What is so called is about whoever asks at the moment.
 _PRESENT = re.compile(
-    r"(^|[._])(current|active|last)_|(^|[._])_?(community|community_id|user|user_id|member|"
+    r"(^|[._])(current|active)_|(^|[._])_?(community|community_id|user|user_id|member|"
     r"request|context)$"
 )
 
@@ -1012,10 +1022,12 @@ def _taken(function: Function) -> Iterator[Value]:
         yield assign.value
 
 
-_AMOUNT = r"\w*(?:balance|points|credit|coins|currency|wallet|stock|quantity|tickets|score|reputation|xp|karma|votes|amount|total|count)\w*"
+_AMOUNT = re.compile(
+    r"(^|_)(balance|points|credits?|coins|currency|wallet|stock|quantity|tickets|score|"
+    r"reputation|xp|karma|available)(_|$)"
+)
 _WRITES = re.compile(
-    rf"\bSET\s[^;]*?\b({_AMOUNT})\s*=\s*(?:%s|%\(\w+\)s|\$\d|\?|:\w+)\s*(?:,|WHERE\b|$)",
-    re.IGNORECASE,
+    r"\b(\w+)\s*=\s*(?:%s|%\(\w+\)s|\$\d|\?|:\w+)\s*(?:,|WHERE\b)", re.IGNORECASE
 )
 _HELD = re.compile(
     r"lock|semaphore|mutex|serializable|for_update|advisory", re.IGNORECASE
