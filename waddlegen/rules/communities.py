@@ -16,7 +16,7 @@ from waddlegen.facts.python import (
 )
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
-from waddlegen.source import ModuleSource
+from waddlegen.source import ModuleSource, run_elsewhere
 
 _TABLE = re.compile(
     r"\b(?:FROM|UPDATE|INTO|JOIN)\s+(?!SET\b)([a-z_][\w.]*)", re.IGNORECASE
@@ -179,14 +179,15 @@ def _reached(module: ModuleSource) -> dict[tuple[str, int], list[Reach]]:
                 continue
             seen.add(place)
             found.setdefault(place, []).append(reach)
-            if len(reach.calls) < (_DEPTH if view.knows else 1):
+            if len(reach.calls) < _DEPTH:
                 pending += _below(module, reach)
     return found
 
 
 def _below(module: ModuleSource, reach: Reach) -> Iterator[Reach]:
     """The functions that one calls."""
-    for call in reach.function.calls:
+    for made in reach.function.calls:
+        call = run_elsewhere(made) or made
         for other, number in _meant(module, reach.file, call):
             calls = (*reach.calls, (reach.function, call))
             yield Reach(other, number, reach.view, calls)
@@ -253,13 +254,28 @@ def _said(table: str, scoped: set[str]) -> str:
 
 def _crosses(scoped: set[str], table: str, reach: Reach, statement: Sql) -> bool:
     """Whether a view gets rows of any community by a statement."""
-    if _is_settled(reach, statement):
+    if _is_settled(reach, statement) or not _is_near(reach):
         return False
     if table not in scoped:
         return _ignores_its_community(reach, statement, scoped)
     if _CHANGES.match(statement.text) and _WHERE_ID.search(statement.text):
         return True
     return _is_of_anybody(statement, reach.view)
+
+
+def _is_near(reach: Reach) -> bool:
+    """Whether a view itself chooses the rows: it knows its community, or hands on its key."""
+    if reach.view.knows or len(reach.calls) <= 1:
+        return True
+    keys = {
+        p.name
+        for p in reach.view.function.parameters
+        if p.name == "id" or p.name.endswith("_id")
+    }
+    handed = {
+        name for _, call in reach.calls for v in _values(call) for name in v.names
+    }
+    return any(name in handed and name in reach.view.path for name in keys)
 
 
 def _is_of_anybody(statement: Sql, view: View) -> bool:
@@ -415,28 +431,71 @@ def _ignored(module: ModuleSource, scoped: set[str]) -> Iterator[Problem]:
 def _rows_by_key(
     module: ModuleSource, reached: dict[tuple[str, int], list[Reach]]
 ) -> Iterator[Problem]:
-    """`session.get(Model, id)` of a model that belongs to a community."""
-    scoped = {
-        made.name
-        for file in module.python
-        for made in file.classes
-        if any(each.target == "community_id" for each in made.fields)
-    }
-    for file in module.python if scoped else ():
+    """Rows of models and PyDAL tables with a community that are taken by a bare key."""
+    models, tables = set(_scoped_models(module)), set(_defined_tables(module))
+    for file in module.python if models or tables else ():
         for number, function in enumerate(file.functions):
             reaches = reached.get((file.path, number), [])
-            if not reaches or any(_looks_at_community(r.view) for r in reaches):
+            compares = function.compares
+            if not reaches or any(
+                _is_about(c.left) or _is_about(c.right) for c in compares
+            ):
                 continue
-            if any(_is_about(c.left) or _is_about(c.right) for c in function.compares):
-                continue
-            for call in function.calls:
-                first = call.args[0] if len(call.args) > 1 else None
-                if call.last == "get" and first is not None and first.text in scoped:
+            known = [r for r in reaches if not _looks_at_community(r.view)]
+            for line, name, column in _keyed_rows(function, models, tables):
+                asked = Sql(line, "", f"SELECT * FROM {name} WHERE {column} = %s")
+                if any(
+                    _crosses({name}, name, reach, asked)
+                    for reach in (reaches if column else known)
+                ):
                     message = (
-                        f"{first.text} has a community_id, and this takes the row of any"
+                        f"{name} has a community_id, and this takes the row of any"
                         " community"
                     )
-                    yield module.problem(file, call.line, message, call.column)
+                    yield module.problem(file, line, message)
+
+
+def _keyed_rows(
+    function: Function, models: set[str], tables: set[str]
+) -> Iterator[tuple[int, str, str]]:
+    """Where rows are taken by a key: the line, the model or table, and the column if told."""
+    for call in function.calls:
+        first = call.args[0] if len(call.args) > 1 else None
+        if call.last == "get" and first is not None and first.text in models:
+            yield call.line, first.text, ""
+        owner, _, last = call.receiver.rpartition(".")
+        if last == "query" and owner in models and not call.double_star:
+            if call.last in {"get", "get_or_404"}:
+                yield call.line, owner, ""
+            elif (
+                call.last in {"filter_by", "filter_by_or_404"} and "id" in call.keywords
+            ):
+                if not any("community" in name for name in call.keywords):
+                    yield call.line, owner, "id"
+    for compare in function.compares:
+        owner, _, column = compare.left.text.rpartition(".")
+        name = owner.rpartition(".")[2]
+        if column == "id" or (column.endswith("_id") and not _OF_ONE.search(column)):
+            if owner in models or (owner != name and name in tables):
+                yield compare.line, name, column
+
+
+def _scoped_models(module: ModuleSource) -> Iterator[str]:
+    """The classes of models that have a community_id."""
+    for file in module.python:
+        for made in file.classes:
+            if any(each.target == "community_id" for each in made.fields):
+                yield made.name
+
+
+def _defined_tables(module: ModuleSource) -> Iterator[str]:
+    """The tables that PyDAL is told of with a community_id."""
+    for _, call in module.calls_by_name.get("define_table", ()):
+        name = call.args[0].text if call.args else ""
+        for _, field in module.calls_by_name.get("Field", ()):
+            if call.line <= field.line <= call.end_line and field.args:
+                if field.args[0].text == "community_id":
+                    yield name
 
 
 def _looks_at_community(view: View) -> bool:
