@@ -100,16 +100,21 @@ def query_across_communities(module: ModuleSource) -> Iterator[Problem]:
         DELETE FROM quotes WHERE id = %s AND community_id = %s
     """
     scoped = set(_scoped_tables(module))
-    reached = _reached(module)
-    yield from _statements(module, scoped, reached)
-    yield from _ignored(module, scoped)
-    yield from _rows_by_key(module, reached)
-    yield from _left_out(module)
-    yield from _chosen(module)
-    yield from _searches(module)
-    yield from _shared_keys(module)
-    yield from _shared_entries(module)
-    yield from _remembered(module)
+    models, tables = set(_scoped_models(module)), set(_defined_tables(module))
+    if scoped or models or tables:
+        reached = _reached(module)
+        yield from _statements(module, scoped, reached)
+        yield from _ignored(module, scoped)
+        yield from _rows_by_key(module, models, tables, reached)
+    if any(
+        "community" in p.name for _, f in module.functions() for p in f.parameters
+    ) or any(_asks_for_its_own(function) for _, function in module.functions()):
+        yield from _left_out(module)
+        yield from _chosen(module)
+        yield from _searches(module)
+        yield from _shared_keys(module)
+        yield from _shared_entries(module)
+        yield from _remembered(module)
 
 
 def _scoped_tables(module: ModuleSource) -> Iterator[str]:
@@ -429,10 +434,12 @@ def _ignored(module: ModuleSource, scoped: set[str]) -> Iterator[Problem]:
 
 
 def _rows_by_key(
-    module: ModuleSource, reached: dict[tuple[str, int], list[Reach]]
+    module: ModuleSource,
+    models: set[str],
+    tables: set[str],
+    reached: dict[tuple[str, int], list[Reach]],
 ) -> Iterator[Problem]:
     """Rows of models and PyDAL tables with a community that are taken by a bare key."""
-    models, tables = set(_scoped_models(module)), set(_defined_tables(module))
     for file in module.python if models or tables else ():
         for number, function in enumerate(file.functions):
             reaches = reached.get((file.path, number), [])

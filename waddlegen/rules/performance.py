@@ -621,11 +621,7 @@ def _counts_kinds(assign: Assign, methods: list[Function]) -> bool:
 
 def _is_short_lived(module: ModuleSource, name: str) -> bool:
     """Whether objects of a class are made in functions alone, and kept nowhere else."""
-    made = [
-        (file, function, call)
-        for file, function, call in module.calls()
-        if call.last == name
-    ]
+    made = module.calls_by_name.get(name, ())
     return bool(made) and all(
         function.parent >= 0
         and function.name != "<main>"
@@ -638,7 +634,7 @@ def _is_short_lived(module: ModuleSource, name: str) -> bool:
             a.value.kind == "name" and a.value.text == call.target and "." in a.target
             for a in function.assigns
         )
-        for _, function, call in made
+        for function, call in made
     )
 
 
@@ -1077,10 +1073,13 @@ _ROWS = re.compile(r"session|query|scalar|execute|first|one|get|db\b|dal\b")
 
 def _written_back(function: Function) -> Iterator[tuple[int, str]]:
     """Attributes of rows, and keys of Redis, that are counted here and stored again."""
+    lasts = {call.last for call in function.calls}
+    if not lasts & {"commit", "flush", "update_record", "set", "setex"}:
+        return
     said = [n for c in function.calls for n in (c.name, *c.guarded, *c.keywords)]
     if any(map(_HELD.search, said)):
         return
-    stores = any(call.last in {"commit", "flush"} for call in function.calls)
+    stores = bool(lasts & {"commit", "flush"})
     given = {a.target: a.value for a in function.assigns}
     for assign in function.assigns if stores else ():
         base, _, last = assign.target.rpartition(".")
