@@ -265,6 +265,13 @@ DEFECTS |= {
             '        await self.resources.db.execute(\n            "DELETE FROM inventory_items WHERE id = :id", {"id": params.item_id}\n        )\n',
         ),
     ],
+    "WB561": [
+        (
+            "utils/extra.py",
+            None,
+            '"""Stock."""\n\nfrom typing import Any\n\n\nasync def take(db: Any, item: int, wanted: int) -> None:\n    """Take some of an item."""\n    stock = await db.fetchval("SELECT stock FROM items WHERE id = :id", {"id": item})\n    left = stock - wanted\n    await db.execute(\n        "UPDATE items SET stock = :left WHERE id = :id", {"left": left, "id": item}\n    )\n',
+        )
+    ],
     "WB833": [
         (
             "utils/extra.py",

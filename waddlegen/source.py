@@ -319,6 +319,9 @@ class ModuleSource:
         found: dict[str, list[tuple[Function, Call]]] = {}
         for _, function, call in self._calls:
             found.setdefault(call.last, []).append((function, call))
+            inner = run_elsewhere(call)
+            if inner is not None:
+                found.setdefault(inner.last, []).append((function, inner))
         return found
 
     @cached_property
@@ -473,6 +476,31 @@ class ModuleSource:
 
         folder = bundled.TEMPLATES / "libs" / "flask_core"
         return "waddlegen's own flask_core", folder
+
+
+_THREADS = {"to_thread": 0, "run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}
+
+
+def run_elsewhere(call: Call) -> Call | None:
+    """The call that a thread makes: of `to_thread(store.one, key)` it is `store.one(key)`."""
+    place = _THREADS.get(call.last)
+    if place is None or len(call.args) <= place or call.args[place].kind != "name":
+        return None
+    name = call.args[place].text
+    return Call(
+        name,
+        call.line,
+        call.column,
+        call.args[place + 1 :],
+        call.keywords,
+        call.star,
+        call.double_star,
+        awaited=call.awaited,
+        loop=call.loop,
+        end_line=call.end_line,
+        target=call.target,
+        last=name.rpartition(".")[2],
+    )
 
 
 _HELPERS = frozenset(

@@ -116,6 +116,8 @@ class _Collector:
         calls = {call.last for call in function.calls}
         if any(sql.may_be_given(call) for call in function.calls):
             function.sql = sql.statements(node, function)
+        if sql.may_compose(function):
+            function.fragments, function.passes = sql.composed(node, function)
         if bodies.READS & function.names or bodies.METHODS & calls:
             function.bodies = bodies.reads(node)
         if failopen.is_check(function, calls):
@@ -320,6 +322,7 @@ class _Collector:
                 value_of(node.value),
                 node.col_offset + 1,
                 augmented=True,
+                keys=_key_names(node.target),
             )
         )
         self.visit(node.target)
@@ -345,6 +348,7 @@ class _Collector:
         made = Assign(
             node.lineno, _target(target), value_of(value), node.col_offset + 1
         )
+        made.keys = _key_names(target)
         if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
             made.fallback = str(value.values[-1].value)
         self.stack[-1].assigns.append(made)
@@ -829,6 +833,11 @@ def _target(node: ast.expr) -> str:
         text = str(key.value) if isinstance(key, ast.Constant) else "*"
         return f"{dotted(node.value)}[{text}]"
     return dotted(node)
+
+
+def _key_names(node: ast.expr) -> tuple[str, ...]:
+    """The names inside the key of a subscript."""
+    return value_of(node.slice).names if isinstance(node, ast.Subscript) else ()
 
 
 def _parameters(args: ast.arguments) -> list[Parameter]:

@@ -136,6 +136,8 @@ class Assign:
     fallback: str = ""
     # What stands between the brackets of the annotation.
     of: str = ""
+    # The names inside the key, when a key is given the value.
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -181,7 +183,7 @@ class SqlPart:
     """A part of an SQL text that is not constant, and where it comes from."""
 
     name: str
-    origin: str  # parameter, request, key, unknown
+    origin: str  # parameter, request, keys, keywords, made, attribute
     line: int
 
 
@@ -194,6 +196,8 @@ class Sql:
     text: str
     parts: tuple[SqlPart, ...] = ()
     end_line: int = 0
+    # The names of which its parameters are worked out.
+    worked_out: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -232,6 +236,10 @@ class Function:
     bodies: list[BodyRead] = field(default_factory=list)
     fails_open: list[FailOpen] = field(default_factory=list)
     sql: list[Sql] = field(default_factory=list)
+    # Parts of SQL that are put together here and handed to a database elsewhere.
+    fragments: list[Sql] = field(default_factory=list)
+    # Parameters that are answered as they came, whatever was asked about them.
+    passes: tuple[str, ...] = ()
     headers: list[tuple[str, int]] = field(default_factory=list)
     environ: list[tuple[str, int]] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)

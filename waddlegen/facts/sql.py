@@ -10,8 +10,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.expressions import children, dotted, template
-from waddlegen.facts.python import Call, Function, Sql, SqlPart
+from waddlegen.facts.expressions import children, dotted, inside, template
+from waddlegen.facts.python import Call, Function, Sql, SqlPart, Value
 
 SINKS = frozenset(
     "execute executemany executesql executescript fetch fetchrow fetchval fetchall "
@@ -77,10 +77,75 @@ def statements(node: ast.AST, function: Function) -> list[Sql]:
             continue
         parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
         line = scope.line_of(text) if parts else call.lineno
-        found.append(
-            Sql(line, dotted(call.func), whole, parts, call.end_lineno or call.lineno)
-        )
+        end = call.end_lineno or call.lineno
+        made = Sql(line, dotted(call.func), whole, parts, end)
+        if whole.lstrip()[:6].upper() == "UPDATE":
+            made.worked_out = tuple(_worked_out(call, text))
+        found.append(made)
     return found
+
+
+def _worked_out(call: ast.Call, text: ast.expr) -> Iterator[str]:
+    """The names of which a call works out what it is given beside its SQL."""
+    stack: list[ast.AST] = [arg for arg in call.args if arg is not text]
+    stack += [k.value for k in call.keywords if k.value is not text]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.BinOp) and isinstance(item.op, ast.Add | ast.Sub):
+            yield from inside(item)[0]
+        elif isinstance(item, ast.Call) and dotted(item.func) in {"max", "min"}:
+            yield from inside(item)[0]
+        elif isinstance(item, ast.List | ast.Tuple | ast.Dict | ast.Starred):
+            stack += children(item)
+
+
+# A part of a statement with a gap in it, where no value may stand.
+_FRAGMENT = re.compile(
+    r"\b(ORDER BY|GROUP BY|LIMIT|OFFSET)\s[^%$?]*\{\}|\bI?LIKE\s*\(?'[^']*\{\}|"
+    r"\b(WHERE|AND|OR|SET)\s[^'{}]*(=|IN)\s*\(?'[^']*\{\}|"
+    r"^\{\} (=|<|>|<=|>=|!=|I?LIKE|\{\}) (%s|\$|:|\?)"
+)
+_COMPOSED = frozenset({"fstring", "concat", "format"})
+
+
+def may_compose(function: Function) -> bool:
+    """Whether a function may make a part of a statement, or answer with what it was given."""
+    names = {each.name for each in function.parameters}
+    for each in function.returns:
+        value = each.value
+        if value.kind == "name" or value.text in {"IfExp", "BoolOp"}:
+            if names.intersection(value.names):
+                return True
+    return any(
+        value.kind in _COMPOSED and "{}" in value.text and _FRAGMENT.search(value.text)
+        for value in _texts_of(function)
+    )
+
+
+def _texts_of(function: Function) -> Iterator[Value]:
+    """What a function answers with, gives names to, or adds to a list."""
+    for returned in function.returns:
+        yield returned.value
+    for assign in function.assigns:
+        yield assign.value
+    for call in function.calls:
+        if call.last in {"append", "insert", "extend"} and call.args:
+            yield call.args[-1]
+
+
+def composed(node: ast.AST, function: Function) -> tuple[list[Sql], tuple[str, ...]]:
+    """The parts of SQL that a function makes, and the parameters it answers as they came."""
+    scope = _Scope(node, function)
+    found = []
+    for text in scope.texts():
+        whole = scope.text_of(text)
+        if _FRAGMENT.search(whole):
+            parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
+            if parts:
+                end = text.end_lineno or text.lineno
+                found.append(Sql(text.lineno, "", whole, parts, end))
+    passed = [name for each in scope.returned for name in scope.as_they_came(each)]
+    return found, tuple(dict.fromkeys(passed))
 
 
 def _sql_argument(call: ast.Call) -> ast.expr | None:
@@ -113,6 +178,7 @@ class _Scope:
         self.loops: dict[str, list[ast.expr]] = {}
         self.checked: set[str] = set()
         self.sinks: list[ast.Call] = []
+        self.returned: list[ast.expr] = []
         self.active: set[str] = set()
         self._read(node)
 
@@ -144,6 +210,8 @@ class _Scope:
             self._called(item)
         elif isinstance(item, ast.Compare):
             self._compared(item)
+        elif isinstance(item, ast.Return) and item.value is not None:
+            self.returned.append(item.value)
 
     def _assigned(self, target: ast.expr, value: ast.expr) -> None:
         """A name, a key of one, or several names at once."""
@@ -191,9 +259,16 @@ class _Scope:
         last = name.rpartition(".")[2]
         if last in {"append", "add", "insert", "extend"} and call.args:
             self.added.setdefault(name.rpartition(".")[0], []).append(call.args[-1])
-        elif last in {"isdigit", "isidentifier", "isalpha", "isalnum", "fullmatch"}:
+        elif last in {
+            "isdigit",
+            "isidentifier",
+            "isalpha",
+            "isalnum",
+            "fullmatch",
+            "match",
+        }:
             self.checked.add(name.rpartition(".")[0])
-            if last == "fullmatch" and call.args:
+            if last in {"fullmatch", "match"} and call.args:
                 self.checked.add(dotted(call.args[-1]))
         elif last.startswith(("validate", "check_", "ensure", "_validate", "sanitize")):
             self.checked |= {dotted(arg) for arg in call.args}
@@ -233,6 +308,36 @@ class _Scope:
             for each in given
         )
 
+    def texts(self) -> Iterator[ast.expr]:
+        """What the function puts together: returned, named or added to a list."""
+        stack = [*self.returned]
+        for table in (self.values, self.added):
+            for given in table.values():
+                stack += given
+        while stack:
+            item = stack.pop()
+            if isinstance(item, ast.List | ast.Tuple):
+                stack += item.elts
+            elif isinstance(item, ast.ListComp):
+                stack.append(item.elt)
+            elif isinstance(item, ast.JoinedStr | ast.BinOp):
+                yield item
+            elif isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
+                if item.func.attr == "format":
+                    yield item
+
+    def as_they_came(self, node: ast.expr) -> Iterator[str]:
+        """The parameters that an expression may be, and that nothing was compared with."""
+        if isinstance(node, ast.IfExp):
+            yield from self.as_they_came(node.body)
+            yield from self.as_they_came(node.orelse)
+        elif isinstance(node, ast.BoolOp):
+            for each in node.values:
+                yield from self.as_they_came(each)
+        elif isinstance(node, ast.Name) and node.id in self.parameters:
+            if not {node.id} & {*self.checked, *self.values}:
+                yield from (part.name for part in self.unclean(node, 0))
+
     def text_of(self, node: ast.expr) -> str:
         """The constant parts of a text, names followed to what they were given."""
         node = _inside_text(node)
@@ -249,6 +354,10 @@ class _Scope:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in {"format", "strip", "replace"}:
                 return self.text_of(node.func.value)
+            if node.func.attr == "join" and node.args:
+                return self.text_of(node.args[0])
+        if isinstance(node, ast.List | ast.Tuple):
+            return " ".join(map(self.text_of, node.elts))
         if isinstance(node, ast.IfExp):
             return self.text_of(node.body)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -339,6 +448,8 @@ class _Scope:
         name = dotted(node.func)
         last = name.rpartition(".")[2]
         if name in _NUMBERS or last in _QUOTERS or last in {"bindparam", "range"}:
+            return
+        if any(k.arg == "type" and dotted(k.value) in _NUMBERS for k in node.keywords):
             return
         if name.startswith("request.") or last == "get_json":
             yield SqlPart(f"{name}()", "request", node.lineno)
@@ -432,6 +543,8 @@ class _Scope:
                 yield SqlPart(name, "parameter", node.lineno)
         elif _REQUEST.search(name):
             yield SqlPart(name, "request", node.lineno)
+        elif name.startswith("self."):
+            yield SqlPart(name, "attribute", node.lineno)
 
     def _unclean_items(self, over: ast.expr, depth: int) -> Iterator[SqlPart]:
         """What a loop goes over: literal lists are clean, keys of a body are not."""

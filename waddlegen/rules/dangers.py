@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.python import Call, Function, PythonFile, Value
 from waddlegen.facts.words import is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -28,6 +28,98 @@ def dangerous_call(module: ModuleSource) -> Iterator[Problem]:
         message = _danger(module, file, function, call)
         if message:
             yield module.problem(file, call.line, message, call.column)
+    yield from _templates(module)
+
+
+def _templates(module: ModuleSource) -> Iterator[Problem]:
+    """Jinja templates that somebody wrote, outside a sandbox."""
+    made = [
+        (file, call)
+        for name in ("Environment", "Template")
+        for file, call in _calls_of(module, name)
+        if module.code.origin(file, call.name).startswith("jinja2.")
+    ]
+    texts = [
+        (file, function, call)
+        for file, function, call in module.calls()
+        if call.last == "from_string" and call.args
+    ]
+    for file, call in made:
+        if call.last == "Template":
+            function = _around(file, call)
+            if call.args and _is_written_elsewhere(module, function, call.args[0]):
+                yield _unboxed(module, file, call)
+            continue
+        target = call.target.rpartition(".")[2]
+        used = [
+            (other, each)
+            for other, function, each in texts
+            if target
+            and each.receiver.rpartition(".")[2] == target
+            and _is_written_elsewhere(module, function, each.args[0])
+        ]
+        if used:
+            yield _unboxed(module, file, call)
+        for other, each in used:
+            if other is not file or abs(each.line - call.line) > 2:
+                yield _unboxed(module, other, each)
+
+
+def _calls_of(module: ModuleSource, name: str) -> Iterator[tuple[PythonFile, Call]]:
+    """The calls of a name, with their files."""
+    if not module.calls_by_name.get(name):
+        return
+    for file, _, call in module.calls():
+        if call.last == name:
+            yield file, call
+
+
+def _around(file: PythonFile, call: Call) -> Function:
+    """The function that a call stands in."""
+    return next(f for f in file.functions if any(c is call for c in f.calls))
+
+
+def _unboxed(module: ModuleSource, file: PythonFile, call: Call) -> Problem:
+    """What is said of a template that may do anything."""
+    message = (
+        "whoever writes the template can run code here; use jinja2.sandbox's"
+        " SandboxedEnvironment"
+    )
+    return module.problem(file, call.line, message, call.column, topic="validation")
+
+
+_TAKES = frozenset("get get() str strip decode loads".split())
+
+
+def _is_written_elsewhere(
+    module: ModuleSource, function: Function, text: Value, depth: int = 3
+) -> bool:
+    """Whether a text is not the program's own, as far as its callers show."""
+    if text.kind in {"str", "none"} or not text.names:
+        return False
+    if text.kind in {"call", "await"} and text.text.rpartition(".")[2] not in _TAKES:
+        return False
+    if any(re.search(r"read_text|\.read$|open$|^Path", name) for name in text.names):
+        return False
+    if text.names[0].rpartition(".")[2].lstrip("_").isupper():
+        return False
+    given = [a.value for a in function.assigns if a.target == text.text]
+    if given:
+        return any(
+            _is_written_elsewhere(module, function, each, depth - 1) for each in given
+        )
+    places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
+    if text.text not in places or not depth:
+        return True
+    callers = [
+        (caller, call.argument(places.index(text.text), text.text))
+        for caller, call in module.calls_by_name.get(function.name, ())
+        if caller is not function
+    ]
+    return not callers or any(
+        value is None or _is_written_elsewhere(module, caller, value, depth - 1)
+        for caller, value in callers
+    )
 
 
 def _is_false(call: Call, name: str) -> bool:
@@ -208,6 +300,7 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                                 each.line,
                                 f"`{names[0]}` becomes part of the page unescaped",
                             )
+    yield from _unescaped_templates(module)
     for inside in module.files:
         if (
             inside.endswith((".html", ".jinja", ".j2", ".jinja2"))
@@ -222,6 +315,50 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                     continue
                 if re.search(r"\|\s*safe\b", line) or "autoescape false" in line:
                     yield module.problem(inside, lineno, "this value is not escaped")
+
+
+_ESCAPED = (".html", ".htm", ".xml", ".xhtml", ".svg")
+_RENDERS = frozenset({"render_template", "stream_template"})
+
+
+def _unescaped_templates(module: ModuleSource) -> Iterator[Problem]:
+    """Pages from templates whose name does not tell Flask to escape what they show."""
+    if any(
+        "autoescape" in f"{assign.target} {assign.value.text}"
+        for _, function in module.functions()
+        for assign in function.assigns
+    ):
+        return
+    for file, _, call in module.calls():
+        if call.last not in _RENDERS or not call.args or call.args[0].kind != "str":
+            continue
+        name = call.args[0].text
+        if not name.endswith((".jinja", ".jinja2", ".j2", ".tpl", ".tmpl")):
+            continue
+        if _shows_values(module, name):
+            message = (
+                f"Flask escapes in {', '.join(_ESCAPED)} alone, and not in {name}; rename"
+                " it"
+            )
+            yield module.problem(file, call.line, message, call.column)
+
+
+def _shows_values(module: ModuleSource, name: str) -> bool:
+    """Whether a template is a page that shows what it is given as it is."""
+    for inside in module.files:
+        if inside.endswith(f"templates/{name}"):
+            text = module.read(inside) or ""
+            shown = re.findall(r"\{\{(.*?)\}\}", text)
+            raw = [
+                each
+                for each in shown
+                if not re.search(r"\|\s*(e|escape|tojson)\b", each)
+            ]
+            page = re.search(
+                r"<(html|body|div|p|table|tr|ul|li|h\d|a|span)\b", text, re.I
+            )
+            return bool(raw and page) and "autoescape true" not in text
+    return False
 
 
 # A text of the template itself, or JSON, whose `<` is written otherwise.

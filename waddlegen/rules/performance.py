@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from waddlegen.facts.bodies import SCHEMAS
-from waddlegen.facts.python import Call, Function, Loop, PythonFile, Value
+from waddlegen.facts.python import (
+    Assign,
+    Call,
+    Class,
+    Function,
+    Loop,
+    PythonFile,
+    Sql,
+    Value,
+)
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -632,6 +641,10 @@ def _module_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
                 f"`{name}` is filled by `{filled[0].name}`: each replica has its own, and a"
                 " restart loses it",
             )
+            line = _remembers(filled, name)
+            if line and abs(line - assign.line) > 2:
+                message = f"another replica does not know what `{name}` has seen"
+                yield module.problem(file, line, message)
 
 
 def _bounds(function: Function, name: str) -> bool:
@@ -689,58 +702,164 @@ def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
     """Attributes that are filled by keys and never shrink."""
     for made in file.classes:
         methods = [f for f in file.functions if f.cls == made.name]
+        if re.search(r"Test|Mock|Fake|Builder|Parser", made.name):
+            continue
         start = next((f for f in methods if f.name == "__init__"), None)
-        if start is None or re.search(r"Test|Mock|Fake|Builder|Parser", made.name):
+        own = {a.target for a in start.assigns} if start else set()
+        for assign in made.fields if not _copies_defaults(made) else ():
+            name = f"self.{assign.target}"
+            if name not in own and _is_container(assign.value.kind, assign.value.text):
+                aliases = (name, f"cls.{assign.target}", f"{made.name}.{assign.target}")
+                yield from _growing(module, file, methods, assign, aliases)
+        if start is None or _is_short_lived(module, made.name):
             continue
-        if _is_short_lived(module, made.name):
-            continue
+        others = [f for f in methods if f is not start]
         for assign in start.assigns:
-            name = assign.target
-            if not name.startswith("self.") or not _is_container(
+            if assign.target.startswith("self.") and _is_container(
                 assign.value.kind, assign.value.text
             ):
-                continue
-            others = [f for f in methods if f is not start]
-            grows = [f for f in others if _grows(f, name)]
-            shrinks = any(_shrinks(f, name) for f in others)
-            if grows and not shrinks and not _bound_elsewhere(file, name):
-                yield module.problem(
-                    file,
-                    assign.line,
-                    f"`{name}` grows in `{grows[0].name}` and never shrinks; bound it, or"
-                    " keep it in Redis with a time to live",
+                if not _counts_kinds(assign, others):
+                    own_name = (assign.target,)
+                    yield from _growing(module, file, others, assign, own_name)
+
+
+def _growing(
+    module: ModuleSource,
+    file: PythonFile,
+    methods: list[Function],
+    assign: Assign,
+    names: tuple[str, ...],
+) -> Iterator[Problem]:
+    """An attribute that methods fill and that none of them empties."""
+    if _is_bounded(file, assign) or re.search(
+        r"registry|handlers|_routes|instances", names[0]
+    ):
+        return
+    makes = assign.value.text.rpartition(".")[2] == "defaultdict"
+    for name in names:
+        if any(_shrinks(f, name) for f in methods) or _bound_elsewhere(file, name):
+            return
+    for name in names:
+        grows = [f for f in methods if _grows(f, name, makes)]
+        if grows:
+            yield module.problem(
+                file,
+                assign.line,
+                f"`{name}` grows in `{grows[0].name}` and never shrinks; bound it, or"
+                " keep it in Redis with a time to live",
+            )
+            line = _remembers(grows, name)
+            if line and abs(line - assign.line) > 2:
+                message = (
+                    f"`{name}` knows what this process has seen; another replica takes it"
+                    " again, and nothing is ever forgotten"
                 )
+                yield module.problem(file, line, message)
+            return
+
+
+def _is_bounded(file: PythonFile, assign: Assign) -> bool:
+    """Whether a container is made with a largest size."""
+    return any(
+        call.line == assign.line and "maxlen" in call.keywords for call in file.calls
+    )
+
+
+def _remembers(methods: list[Function], name: str) -> int:
+    """Where a set takes in what it will be asked for; 0 when it is no set."""
+    for function in methods:
+        for call in function.calls:
+            if call.receiver == name and call.last == "add":
+                return call.line
+    return 0
+
+
+_KINDS = re.compile(
+    r"kind|type|status|method|endpoint|level|code|reason|stage|phase|event|name|action|label",
+    re.IGNORECASE,
+)
+
+
+def _counts_kinds(assign: Assign, methods: list[Function]) -> bool:
+    """Whether a mapping counts the few kinds that something may have."""
+    keyed = [
+        each
+        for function in methods
+        for each in function.assigns
+        if each.target == f"{assign.target}[*]"
+    ]
+    return bool(keyed) and all(
+        each.augmented and each.keys and all(map(_KINDS.search, each.keys))
+        for each in keyed
+    )
 
 
 def _is_short_lived(module: ModuleSource, name: str) -> bool:
     """Whether objects of a class are made in functions alone, and kept nowhere else."""
-    made = [
-        (file, function, call)
-        for file, function, call in module.calls()
-        if call.last == name
-    ]
+    made = module.calls_by_name.get(name, ())
     return bool(made) and all(
         function.parent >= 0
         and function.name != "<main>"
-        and re.fullmatch(r"\w+", call.target) is not None
+        and not _makes_the_application(function)
+        and (
+            re.fullmatch(r"\w+", call.target) is not None or _is_used_up(function, name)
+        )
         and call.target not in function.globals
         and not any(
             a.value.kind == "name" and a.value.text == call.target and "." in a.target
             for a in function.assigns
         )
-        for _, function, call in made
+        for function, call in made
     )
 
 
-def _grows(function: Function, name: str) -> bool:
-    """Whether a method adds entries by a key that is not constant."""
+def _is_used_up(function: Function, name: str) -> bool:
+    """Whether an object is made and asked in one breath: `Walk(tree).names()`."""
+    return any(call.receiver == f"{name}()" for call in function.calls)
+
+
+def _makes_the_application(function: Function) -> bool:
+    """Whether what a function makes lives as long as the application."""
+    made = {call.last for call in function.calls}
+    return bool(made & {"Quart", "Flask", "register_blueprint", "create_app"})
+
+
+def _grows(function: Function, name: str, makes: bool = False) -> bool:
+    """Whether a method adds entries by a key that is not constant.
+
+    A mapping that makes what it lacks grows by being asked.
+    """
     if not _at_request(function) or re.search(
-        r"start|connect|add_handler", function.name
+        r"start|connect|add_handler|subscribe|^__(?!call)", function.name
     ):
         return False
-    return any(a.target == f"{name}[*]" for a in function.assigns) or any(
-        c.receiver == name and c.last == "setdefault" for c in function.calls
+    entry = f"{name}[*]"
+    for assign in function.assigns:
+        if assign.target == entry or (makes and assign.value.text == entry):
+            return True
+    for call in function.calls:
+        if call.receiver == name and call.last == "setdefault":
+            return True
+        if call.receiver == name and call.last == "add" and _is_of_a_kind(call):
+            return True
+        if makes and call.receiver == f"{name}[]":
+            return True
+    return False
+
+
+def _is_of_a_kind(call: Call) -> bool:
+    """Whether what is added to a set is a value without end: an id, a key, a user."""
+    said = " ".join(
+        (*(v.text for v in call.args), *(n for v in call.args for n in v.names))
     )
+    return bool(_ENDLESS.search(said))
+
+
+_ENDLESS = re.compile(
+    r"(^|[._ (])(id|key|nonce|digest|signature|message|event|user|member)|_id\b|_key\b|nonce|"
+    r"digest",
+    re.IGNORECASE,
+)
 
 
 def _shrinks(function: Function, name: str, by_size: bool = True) -> bool:
@@ -808,9 +927,11 @@ def _starts_or_runs(function: Function, call: Call) -> bool:
 
 @rule("WB558", severity=Severity.WARNING, topic="state", checklist=None)
 def shared_default(module: ModuleSource) -> Iterator[Problem]:
-    """The default of a parameter is filled, and every later call finds it full.
+    """What is made once is changed by one call, and every later call finds it changed.
 
-    A default is made once, when the file is imported. Make it None, and the list inside.
+    The default of a parameter is made when the file is imported, an attribute of a class is one
+    for all its objects, and a service is one for all requests: what belongs to a request or a
+    community goes into a variable of the function.
 
     Bad:
         def targets(repo, found=[]):
@@ -820,20 +941,152 @@ def shared_default(module: ModuleSource) -> Iterator[Problem]:
             found = [] if found is None else found
     """
     for file, function in module.functions():
-        for parameter in function.parameters:
-            given = parameter.default
-            if given is None or not _is_container(given.kind, given.text):
-                continue
-            name = parameter.name
-            filled = any(
-                c.receiver == name and c.last in _GROWING for c in function.calls
-            )
-            keyed = any(a.target.startswith(f"{name}[") for a in function.assigns)
-            if filled or keyed:
+        yield from _filled_defaults(module, file, function)
+    for file in module.python:
+        for made in file.classes:
+            yield from _changed_fields(module, file, made)
+        for function in file.functions:
+            yield from _kept_globals(module, file, function)
+
+
+def _filled_defaults(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> Iterator[Problem]:
+    """Defaults of parameters that the function fills."""
+    for parameter in function.parameters:
+        given = parameter.default
+        if given is None or not _is_container(given.kind, given.text):
+            continue
+        name = parameter.name
+        filled = any(c.receiver == name and c.last in _GROWING for c in function.calls)
+        keyed = any(a.target.startswith(f"{name}[") for a in function.assigns)
+        if filled or keyed:
+            message = f"`{name}` is one and the same for all calls, and is filled here"
+            yield module.problem(file, function.line, message)
+
+
+def _changed_fields(
+    module: ModuleSource, file: PythonFile, made: Class
+) -> Iterator[Problem]:
+    """Attributes of a class that its objects change for all of them."""
+    if re.search(r"Test|Mock|Fake", made.name) or _copies_defaults(made):
+        return
+    methods = [f for f in file.functions if f.cls == made.name]
+    own = {a.target for f in methods for a in f.assigns}
+    for field in made.fields:
+        name = field.target
+        plural = field.value.kind in {"dict", "list"} or _is_container(
+            field.value.kind, field.value.text
+        )
+        if plural and f"self.{name}" not in own:
+            start = next((f for f in methods if f.name == "__init__"), None)
+            if start and _fills(start, f"self.{name}"):
                 message = (
-                    f"`{name}` is one and the same for all calls, and is filled here"
+                    f"`{name}` is one and the same for all objects, and is filled here"
                 )
-                yield module.problem(file, function.line, message)
+                yield module.problem(file, field.line, message)
+        for function in methods:
+            shared = plural and f"self.{name}" not in own
+            line = _changes_alias(function, f"self.{name}") if shared else 0
+            line = line or _overwrites(function, made.name, name)
+            if line:
+                message = f"`{name}` is one for all requests; keep this in a variable"
+                yield module.problem(file, line, message)
+
+
+def _copies_defaults(made: Class) -> bool:
+    """Whether a class gives each object its own copy of what stands in its body."""
+    kinds = {each.rpartition(".")[2] for each in (*made.bases, *made.decorators)}
+    return bool(
+        kinds & {"BaseModel", "BaseSettings", "dataclass", "NamedTuple", "TypedDict"}
+    ) or any(re.search(r"Enum$|Schema$|Model$|Form$", kind) for kind in kinds)
+
+
+def _changes_alias(function: Function, name: str) -> int:
+    """Where a function changes a container of the class under another name; 0 for nowhere."""
+    for assign in function.assigns:
+        if assign.value.kind != "name" or assign.value.text != name:
+            continue
+        alias = assign.target
+        if "." in alias or sum(a.target == alias for a in function.assigns) > 1:
+            continue
+        for call in function.calls:
+            if call.receiver == alias and call.last in _GROWING:
+                return call.line
+        for other in function.assigns:
+            if other.target.startswith(f"{alias}["):
+                return other.line
+    return 0
+
+
+_OF_A_REQUEST = re.compile(
+    r"communit|user|member|guild|channel|message|event|request|query|sender|viewer",
+    re.IGNORECASE,
+)
+_KEPT = re.compile(
+    r"instance|pool|client|conn|config|settings|loop|engine|registry|default|factory|started"
+)
+_SETS_UP = re.compile(
+    r"^_?(init|setup|configure|connect|start|load|set|register|bind|use|for|with|reset|from|"
+    r"enter|create|get_instance|attach)(_|$)|^__"
+)
+
+
+def _overwrites(function: Function, owner: str, name: str) -> int:
+    """Where a method gives the class itself what belongs to one request; 0 for nowhere."""
+    if _KEPT.search(name) or _SETS_UP.search(function.name):
+        return 0
+    for assign in function.assigns:
+        if assign.target in {f"{owner}.{name}", f"cls.{name}"}:
+            if _is_of_a_request(function, assign.value):
+                return assign.line
+    return 0
+
+
+def _is_of_a_request(function: Function, value: Value) -> bool:
+    """Whether a value was made of what a request is about."""
+    about = {p.name for p in function.parameters if _OF_A_REQUEST.search(p.name)}
+    names = set(value.names)
+    for assign in function.assigns:
+        if assign.target in names:
+            names |= set(assign.value.names)
+    return bool(names & about) or any(n.startswith(("g.", "request.")) for n in names)
+
+
+def _kept_globals(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> Iterator[Problem]:
+    """What one request leaves in a variable of the file, or in an object made with it."""
+    if _SETS_UP.search(function.name):
+        return
+    alone = _is_single(module, function.cls) if function.cls else False
+    for assign in function.assigns:
+        kept = assign.target in function.globals
+        if assign.target.startswith("self.") and "[" not in assign.target:
+            kept = alone
+        if not kept or assign.augmented or _KEPT.search(assign.target):
+            continue
+        if _PRESENT.search(assign.target) and _is_of_a_request(function, assign.value):
+            message = (
+                f"`{assign.target}` is one for all requests: after the next await it may be"
+                " another's; keep this in a variable"
+            )
+            yield module.problem(file, assign.line, message)
+
+
+# What is so called is about whoever asks at the moment.
+_PRESENT = re.compile(
+    r"(^|[._])(current|active)_|(^|[._])_?(community|community_id|user|user_id|member|"
+    r"request|context)$"
+)
+
+
+def _is_single(module: ModuleSource, name: str) -> bool:
+    """Whether a class is made into an object once, while its file is imported."""
+    made = [function for function, _ in module.calls_by_name.get(name, ())]
+    return bool(made) and all(
+        each.name == "<module>" or _makes_the_application(each) for each in made
+    )
 
 
 def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:
@@ -938,3 +1191,163 @@ def _taken(function: Function) -> Iterator[Value]:
             yield call.loop.over
     for assign in function.assigns:
         yield assign.value
+
+
+_AMOUNT = re.compile(
+    r"(^|_)(balance|points|credits?|coins|currency|wallet|stock|quantity|tickets|score|"
+    r"reputation|xp|karma|available)(_|$)"
+)
+_WRITES = re.compile(
+    r"\b(\w+)\s*=\s*(?:%s|%\(\w+\)s|\$\d|\?|:\w+)\s*(?:,|WHERE\b)", re.IGNORECASE
+)
+_HELD = re.compile(
+    r"lock|semaphore|mutex|serializable|for_update|advisory", re.IGNORECASE
+)
+
+
+@rule("WB561", severity=Severity.ERROR, topic="state", checklist=None)
+def lost_update(module: ModuleSource) -> Iterator[Problem]:
+    """A number is read, changed here, and written back.
+
+    Two requests at once read the same number, and what the first wrote is lost. Let the
+    database count, or lock the row while it is changed.
+
+    Bad:
+        left = await balance(user) - amount
+        await db.execute("UPDATE wallets SET balance = $1 WHERE user_id = $2", left, user)
+    Good:
+        await db.execute("UPDATE wallets SET balance = balance - $1 WHERE user_id = $2", ...)
+    """
+    for file, function in module.functions():
+        for statement in function.sql:
+            match = _WRITES.search(statement.text)
+            if match is None or not statement.text.lstrip().upper().startswith(
+                "UPDATE"
+            ):
+                continue
+            column = match[1].lower()
+            line = _computed(module, file, function, statement, column)
+            if line and not _is_held(module, function, statement, column):
+                message = (
+                    f"`{column}` is read, worked out here and written back; let the"
+                    " database do it, or lock the row"
+                )
+                yield module.problem(file, line, message)
+        for line, name in _written_back(function):
+            message = (
+                f"`{name}` is read, worked out here and written back; lock the row"
+            )
+            yield module.problem(file, line, message)
+
+
+_MONEY = re.compile(
+    r"balance|points|credits|coins|currency|wallet|stock|quantity|tickets|available"
+)
+_ROWS = re.compile(r"session|query|scalar|execute|first|one|get|db\b|dal\b")
+
+
+def _written_back(function: Function) -> Iterator[tuple[int, str]]:
+    """Attributes of rows, and keys of Redis, that are counted here and stored again."""
+    lasts = {call.last for call in function.calls}
+    if not lasts & {"commit", "flush", "update_record", "set", "setex"}:
+        return
+    said = [n for c in function.calls for n in (c.name, *c.guarded, *c.keywords)]
+    if any(map(_HELD.search, said)):
+        return
+    stores = bool(lasts & {"commit", "flush"})
+    given = {a.target: a.value for a in function.assigns}
+    for assign in function.assigns if stores else ():
+        base, _, last = assign.target.rpartition(".")
+        row = given.get(base)
+        counted = assign.augmented or (
+            _is_arithmetic(assign.value) and assign.target in assign.value.names
+        )
+        if counted and row is not None and _MONEY.search(last):
+            if row.kind in {"call", "await"} and _ROWS.search(row.text):
+                yield assign.line, assign.target
+    for call in function.calls:
+        if call.last == "update_record":
+            for name, value in call.keywords.items():
+                if _is_arithmetic(value) and f"{call.receiver}.{name}" in value.names:
+                    yield call.line, name
+        elif call.last in {"set", "setex"} and _is_redis(call):
+            for value in call.args[1:]:
+                for name in value.names if _is_arithmetic(value) else ():
+                    if f"{call.receiver}.get" in given.get(name, value).names:
+                        yield call.line, name
+
+
+def _computed(
+    module: ModuleSource, file: PythonFile, function: Function, write: Sql, column: str
+) -> int:
+    """Where a number that was read is changed before it is written; 0 for nowhere."""
+    given = {
+        name
+        for call in function.calls
+        if call.name == write.call and call.line <= write.end_line <= call.end_line
+        for value in (*call.args, *call.keywords.values())
+        for name in value.names
+    }
+    read = _read_numbers(module, file, function, write.line, column)
+    if read & {name.partition("[")[0] for name in write.worked_out}:
+        return write.line
+    for assign in function.assigns:
+        if assign.line > write.end_line or assign.target not in given:
+            continue
+        if read & set(assign.value.names) and _is_arithmetic(assign.value):
+            return assign.line
+    return 0
+
+
+def _is_arithmetic(value: Value) -> bool:
+    """Whether a value is worked out from others."""
+    if value.kind == "call":
+        return value.text in {"max", "min", "int", "round"}
+    return value.kind == "other" and value.text.startswith("{}")
+
+
+def _read_numbers(
+    module: ModuleSource, file: PythonFile, function: Function, before: int, column: str
+) -> set[str]:
+    """The names that hold what was read from a column, or a row with it."""
+    pattern = re.compile(rf"\bSELECT\b[^;]*(\b{column}\b|\*)", re.IGNORECASE)
+    found: set[str] = set()
+    given = {a.line: a.target for a in function.assigns}
+    for call in function.calls:
+        target = call.target or given.get(call.line, "")
+        if not target or call.line > before:
+            continue
+        texts = [
+            s.text for s in function.sql if call.line <= s.end_line <= call.end_line
+        ]
+        for other, number in module.code.resolve(file, call.name)[:2]:
+            texts += [s.text for s in other.functions[number].sql]
+        if any(pattern.search(text) for text in texts):
+            found.add(target)
+    for assign in function.assigns:
+        if {name.partition("[")[0] for name in assign.value.names} & found:
+            if assign.value.kind in {"subscript", "name", "call", "other"}:
+                found.add(assign.target)
+    return found
+
+
+def _is_held(module: ModuleSource, function: Function, write: Sql, column: str) -> bool:
+    """Whether nobody else can change the number meanwhile, or the write notices it."""
+    _, _, condition = write.text.upper().partition("WHERE")
+    if column.upper() in condition or "VERSION" in condition:
+        return True
+    said = [name for call in function.calls for name in (call.name, *call.guarded)]
+    if any(map(_HELD.search, said)):
+        return True
+    return any(
+        "FOR UPDATE" in text.upper()
+        for call in function.calls
+        for text in (
+            *(s.text for s in function.sql),
+            *(
+                s.text
+                for places in module.code.functions.get(call.last, ())[:2]
+                for s in places[0].functions[places[1]].sql
+            ),
+        )
+    )
