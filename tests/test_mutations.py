@@ -36,6 +36,9 @@ FILES = {
     "WB603": "def note(item: int) -> None:\n    {doc}\n    logger.info('AUDIT item %s deleted', item)\n",
     "WB609": "def tell() -> None:\n    {doc}\n    print('started')\n",
     "WB611": "def tell(token: str) -> None:\n    {doc}\n    logger.info('using %s', token)\n",
+    "WB613": "def tell(email: str) -> None:\n    {doc}\n    logger.info('mail to %s', email)\n",
+    "WB614": "def tell(event: dict[str, str]) -> None:\n    {doc}\n    logger.info('said %s', event['message'])\n",
+    "WB217": "def tell(user_id: str, community_id: int) -> None:\n    {doc}\n    log_audit_event(user_id, community_id, 'read', 'success')\n",
     "WB821": "import httpx\n\nERRORS = (httpx.HTTPError,)\n",
     "WB831": "ROUTER = 'http://core-router:8000'\n",
     "WB103": "def require_api_key(role: str) -> str:\n    {doc}\n    return role\n",
@@ -43,6 +46,7 @@ FILES = {
     "WB558": "def note(name: str, seen: list[str] = []) -> list[str]:\n    {doc}\n    seen.append(name)\n    return seen\n",
     "WB904": 'SEEN = Counter("seen_total", "Seen", ["user"])\n\n\ndef note(user_id: str) -> None:\n    {doc}\n    SEEN.labels(user_id).inc()\n',
     "WB905": 'SEEN = Counter("seen_total", "Seen")\n',
+    "WB906": 'SEEN = Counter("seen_total", "Seen", ["kind"])\n\n\ndef note() -> None:\n    {doc}\n    SEEN.labels("a", "b").inc()\n',
     "WB991": "VALUE = 1  # waddlegen: ignore[WB401]\n",
 }
 IMPORTS = {
@@ -58,10 +62,14 @@ IMPORTS = {
     "WB555": "import asyncio",
     "WB556": "from datetime import datetime",
     "WB603": "from utils.logging import logger",
+    "WB217": "from flask_core.logging import log_audit_event",
     "WB611": "from utils.logging import logger",
+    "WB613": "from utils.logging import logger",
+    "WB614": "from utils.logging import logger",
     "WB445": "from flask_core.cors import cors",
     "WB904": "from prometheus_client import Counter",
     "WB905": "from prometheus_client import Counter",
+    "WB906": "from prometheus_client import Counter",
 }
 
 # A change of a file that is there: what is replaced, and by what.

@@ -1,5 +1,6 @@
 """Start waddlegen: answer at once what is known, load the commands for anything else."""
 
+import atexit
 import gc
 import os
 import sys
@@ -33,7 +34,9 @@ def main() -> None:
         # Paths alone need no parser; loading one takes longer than to check a module.
         from waddlegen import ending
 
-        sys.exit(ending.code_of(_check))
+        code = ending.code_of(_check)
+        atexit.register(ending.leave, code)
+        sys.exit(code)
     from waddlegen.cli import run
 
     sys.exit(run())

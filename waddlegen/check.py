@@ -316,8 +316,8 @@ def _suppress(
             inside.endswith((".yaml", ".yml", ".txt", ".toml"))
             or "Dockerfile" in inside
         ):
-            text = source.read(inside)
-            if text and "waddlegen:" in text:
+            if source.says(inside, b"waddlegen:"):
+                text = source.read(inside) or ""
                 comments[source.path(inside)] = suppressions(text)
     if not comments:
         return found, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +83,18 @@ def files(folder: Path) -> Iterator[str]:
     """Every file below a folder, relative to it, in a stable order; links are not followed."""
     for base, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in SKIPPED)
-        prefix = Path(base).relative_to(folder).as_posix()
-        prefix = "" if prefix == "." else f"{prefix}/"
+        prefix = base.removeprefix(str(folder)).replace(os.sep, "/").strip("/")
+        prefix = f"{prefix}/" if prefix else ""
         yield from (prefix + name for name in sorted(names))
+
+
+def size_of(path: str | Path) -> int | None:
+    """How large a regular file is; None for anything else, and for what is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def language_of(folder: Path) -> str:

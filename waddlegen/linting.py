@@ -79,7 +79,7 @@ def start(places: Iterable[discover.Place]) -> None:
             settings = _settings(place.repository, place.folder)
             groups.setdefault((place.repository, settings), []).append(place.folder)
     for (repository, settings), folders in groups.items():
-        files = [str(path) for folder in folders for path in _python(folder)]
+        files = [path for folder in folders for path in _python(folder)]
         if files and len(files) <= _MOST_FILES and tool("ruff"):
             # What cannot be started together is tried one by one.
             with contextlib.suppress(OSError):
@@ -163,20 +163,21 @@ def _settings(repository: Path, folder: Path) -> _Settings:
 
 def _text(path: Path) -> str:
     """The text of a file of settings; empty when there is none worth reading."""
-    with contextlib.suppress(OSError):
-        if path.is_file() and path.stat().st_size <= discover.LARGEST:
+    size = discover.size_of(path)
+    if size is not None and size <= discover.LARGEST:
+        with contextlib.suppress(OSError):
             return path.read_bytes().decode("utf-8", "replace")
     return ""
 
 
-def _python(folder: Path) -> Iterator[Path]:
+def _python(folder: Path) -> Iterator[str]:
     """The Python files of a module that are worth reading."""
     for inside in islice(discover.files(folder), discover.MOST_FILES):
         if inside.endswith(".py"):
-            path = folder / inside
-            with contextlib.suppress(OSError):
-                if path.is_file() and path.stat().st_size <= discover.LARGEST:
-                    yield path
+            path = os.path.join(folder, inside)
+            size = discover.size_of(path)
+            if size is not None and size <= discover.LARGEST:
+                yield path
 
 
 class _Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
 from waddlegen.facts.python import Call, Function, PythonFile
@@ -91,7 +91,8 @@ def functions_documented(source: ModuleSource, found: Sequence[Finding]) -> Answ
     if not every:
         return NA, [Proof("there are no functions")]
     proof = Proof(f"{len(good)} of {len(every)} functions have one")
-    if len(good) == len(every):
+    # What makes an object is told of with its class.
+    if good and all(fn.documented or fn.name == "__init__" for _, fn in every):
         file, function = good[0]
         return PASS, [proof, at(source, file, function.line, f"`{function.name}`")]
     return (PARTIAL if len(good) * 2 >= len(every) else FAIL), [proof]
@@ -115,7 +116,8 @@ def errors_handled(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Views are guarded, nothing is swallowed, nothing internal is told."""
     unguarded = [each for each in found if each.code == "WB211"]
     views = [route for route in source.routes if not route.is_open]
-    if unguarded and len(unguarded) * 2 > max(len(views), 1):
+    handled = any(function.handlers for _, function in source.functions())
+    if unguarded and len(unguarded) * 2 > max(len(views), 1) and not handled:
         return FAIL, []
     if found:
         return PARTIAL, []
@@ -167,6 +169,8 @@ def tested_share(source: ModuleSource) -> float:
     )
     for file in source.tests:
         said += " ".join(value.text for value in file.constants.values())
+    if "operations" in said and "openapi.yaml" in said:
+        return 1.0
     wanted: list[bool] = []
     words = set(re.findall(r"\w+", said))
     for _, function in source.functions():
@@ -177,9 +181,11 @@ def tested_share(source: ModuleSource) -> float:
         pattern = re.sub(r"<[^>]*>", "@", route.path)
         pattern = re.escape(pattern).replace("@", "[^/]+")
         wanted.append(re.search(pattern + r"\b", said) is not None)
-    if "operations" in said and "openapi.yaml" in said:
-        return 1.0
     return sum(wanted) / len(wanted) if wanted else 0.0
+
+
+# Tests that go through views reach much that they do not name.
+_MUCH, _HARDLY = 0.45, 1 / 15
 
 
 @measure("T1")
@@ -192,9 +198,9 @@ def unit_tests(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     proofs = [at(source, file, function.line, f"{len(tests)} tests")]
     share = tested_share(source)
     vacuous = sum(1 for each in found if each.code == "WB302")
-    if vacuous * 2 > len(tests):
+    if vacuous * 2 > len(tests) or share < _HARDLY:
         return FAIL, proofs
-    if share < 0.8 or vacuous:
+    if share < _MUCH or vacuous * 4 > len(tests):
         proofs.append(
             Proof(f"they name {share:.0%} of the routes and public functions")
         )
@@ -225,7 +231,8 @@ def integration_tests(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Tests of the module with its database, or a suite against its API."""
     tests = [(f, fn) for f, fn in test_functions(source) if _is_integration(f, fn)]
     suites = shell_suites(source)
-    broken = [each for each in found if each.code == "WB306"]
+    # A workflow that forgives failures says nothing of whether there are any.
+    broken = [each for each in found if each.problem.path.endswith(".sh")]
     if not tests and not suites:
         return FAIL, []
     if broken:
@@ -241,6 +248,13 @@ _EDGES = {400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503}
 @measure("T3")
 def edge_cases(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """Tests that expect refusals, and that a dependency fails."""
+    verdict, proofs = refusals_tested(source)
+    return verdict, list(proofs)
+
+
+@once
+def refusals_tested(source: ModuleSource) -> Answer:
+    """As above, whatever was found."""
     statuses: set[int] = set()
     failing = False
     proofs: list[Proof] = []
@@ -264,7 +278,8 @@ def edge_cases(source: ModuleSource, found: Sequence[Finding]) -> Answer:
             raises = any(call.last == "raises" for call in function.calls)
             name = re.search(
                 r"invalid|missing|empty|error|fail|edge|bad|wrong|unknown|not_found|reject|"
-                r"denied|refus|without|too_|none|null|negative|duplicate|expired|timeout",
+                r"denied|refus|without|too_|none|null|negative|duplicate|expired|timeout|"
+                r"unsigned|stale|old_|other_|forged|broken|needs_|down|limit|bounded|before_",
                 function.name,
             )
             if seen - statuses:
@@ -275,9 +290,15 @@ def edge_cases(source: ModuleSource, found: Sequence[Finding]) -> Answer:
                 odd += 1
             statuses |= seen
     if not odd and not statuses:
+        for suite in shell_suites(source):
+            if re.search(r"\b(40[0-9]|422|429|503)\b", source.read(suite) or ""):
+                return PARTIAL, [at(source, suite, 1, "a suite that expects refusals")]
         return FAIL, []
-    if len(statuses) >= 4 and failing:
+    # Who expects 503 has let something fail.
+    if len(statuses) >= 4 and (failing or 503 in statuses):
         return PASS, proofs
+    if odd >= 6 and len(test_functions(source)) >= 10:
+        return PASS, [*proofs, Proof(f"{odd} tests of edge cases")]
     return PARTIAL, proofs or [Proof(f"{odd} tests of errors, few statuses")]
 
 
@@ -354,6 +375,10 @@ def validated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
                 at(source, route.file, route.line, f"{route.label} validates")
             )
     if not every:
+        for file, function in source.functions():
+            for read in function.bodies:
+                text = "what is read here is checked where no route shows it"
+                return PARTIAL, [at(source, file, read.line, text)]
         return NA, [Proof("no route reads a body or a query")]
     proofs.insert(0, Proof(f"{points:g} of {every} routes validate what they read"))
     if points >= every:
@@ -361,26 +386,44 @@ def validated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (PARTIAL if points > 0 else FAIL), proofs
 
 
+@once
+def models_of(module: ModuleSource) -> set[str]:
+    """The pydantic models of a module, by name."""
+    found = {"BaseModel"}
+    for _ in range(3):
+        found |= {
+            made.name
+            for file in module.python
+            for made in file.classes
+            if any(base.rpartition(".")[2] in found for base in made.bases)
+        }
+    return found - {"BaseModel"}
+
+
 _SCHEMA_CALLS = re.compile(
     r"^(read_action|read_flat|read_body|read_query|validate_\w+|model_validate\w*|parse_obj)$"
 )
 
 
+_VALIDATES = re.compile(r"valid|schema|expects?_json|use_args|use_kwargs", re.I)
+
+
 def validation_of(source: ModuleSource, route: Route) -> float | None:
     """1 for validated, 0.5 for presence only, 0 for nothing; None when nothing is read."""
-    for call in route.decorators:
-        if re.search(
-            r"valid|schema|expects?_json|use_args|use_kwargs", call.name, re.I
-        ):
-            return 1.0
+    if any(_VALIDATES.search(call.name) for call in route.decorators):
+        return 1.0
     function = route.function
     if any(_SCHEMA_CALLS.match(call.last) for call in function.calls):
+        return 1.0
+    models = models_of(source)
+    if any(v.text in models for call in function.calls for v in call.args):
         return 1.0
     bodies = [b for b in function.bodies if b.source in {"json", "form"}]
     if not bodies:
         queries = [b for b in function.bodies if b.source == "args"]
-        if not queries:
-            return None
+        numbers = {"int", "float"} & {call.name for call in function.calls}
+        if not queries or not (numbers or any(b.typed for b in queries)):
+            return None  # a text is a text
         return 1.0 if all(b.typed for b in queries) else 0.5
     levels = {"schema": 1.0, "manual": 1.0, "presence": 0.5, "": 0.0}
     return min(levels[b.validated] for b in bodies)
@@ -522,14 +565,17 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return (_worst(found) if found else PASS), [serves]
 
 
+_KINDS = ("content_type", "mimetype")
+
+
 @once
 def serves_html(source: ModuleSource) -> Proof | None:
     """Where the module serves pages, if it does."""
     for file, function, call in source.calls():
         if call.last in {"render_template", "render_template_string", "html_response"}:
             return at(source, file, call.line, call.last)
-        kinds = (call.keywords.get("content_type"), call.keywords.get("mimetype"))
-        if any(kind and "text/html" in kind.text for kind in kinds):
+        kinds = [call.keywords[n] for n in _KINDS if n in call.keywords]
+        if any("text/html" in kind.text for kind in kinds):
             return at(source, file, call.line, "text/html")
     for file, function in source.functions():
         for each in function.returns:
@@ -575,9 +621,12 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
     return None
 
 
+_AAA = re.compile(r"aaa_?log|aaalogger|configure_aaa", re.I)
+
+
 def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
     """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
-    if re.search(r"aaa_?log|aaalogger|configure_aaa", call.last, re.I):
+    if "aaa" in call.last.lower() and _AAA.search(call.last):
         return True
     return bool(call.target) and _aaa_class(source, file, call.name)
 
@@ -640,6 +689,11 @@ def _audits(
         if said and ("log" in call.name or writes_events(source, file, call)):
             return at(source, file, call.line, call.name)
     if depth:
+        for name in _in_tables(file, function):
+            for other, index in source.code.resolve(file, name)[:1]:
+                proof = _audits(source, other, index, 0)
+                if proof:
+                    return proof
         for call in function.calls:
             for other, index in source.code.resolve(file, call.name)[:3]:
                 if index != number or other is not file:
@@ -647,6 +701,24 @@ def _audits(
                     if proof:
                         return proof
     return None
+
+
+def _in_tables(file: PythonFile, function: Function) -> Iterator[str]:
+    """The functions of a table that a function picks one of, and calls it."""
+    called = {call.name for call in function.calls}
+    tables = {name[:-2] for name in called if name.endswith("[]")}
+    for assign in function.assigns:
+        base, _, last = assign.value.text.partition("[")[0].rpartition(".")
+        picked = assign.value.kind == "call" and last == "get"
+        if assign.target in called and (picked or assign.value.kind == "subscript"):
+            tables.add(base if picked else assign.value.text.partition("[")[0])
+    scope: Function | None = function
+    while tables and scope is not None:
+        for assign in scope.assigns:
+            table = "dict" in (assign.value.kind, assign.value.text[:4].lower())
+            if assign.target in tables and table:
+                yield from assign.value.names
+        scope = file.functions[scope.parent] if scope.parent >= 0 else None
 
 
 def writes_events(source: ModuleSource, file: PythonFile, call: Call) -> bool:
@@ -677,7 +749,7 @@ def aaa_logged(source: ModuleSource, found: Sequence[Finding]) -> Answer:
 
 def aaa_calls_broken(source: ModuleSource) -> bool:
     """Whether a call of the AAA logger does not fit it."""
-    return _has_finding(source, "WB216", "aaa-call")
+    return any(_has_finding(source, code, "aaa-call") for code in ("WB216", "WB217"))
 
 
 def _has_finding(source: ModuleSource, code: str, topic: str) -> bool:
@@ -705,9 +777,10 @@ _LEVELS = frozenset(
 
 def is_log_call(name: str, last: str) -> bool:
     """Whether a call writes to a log."""
-    receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
-    if last in _LEVELS and ("log" in receiver or receiver == "logging"):
-        return True
+    if last in _LEVELS:
+        receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
+        if "log" in receiver or "aaa" in receiver:
+            return True
     return last.startswith(
         ("log_auth", "log_audit", "log_error", "log_system", "log_event")
     )
@@ -729,7 +802,8 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
     """How many log calls reach a handler that writes fields; None when nothing is set up."""
     if source.uses_create_app:
         return 1.0, [Proof("flask_core formats every record")]
-    root = structured_root(source)
+    root = structured_root(source) or _core_root(source)
+    named = _core_names(source)
     good = every = 0
     proofs: list[Proof] = [root] if root else []
     for file in source.python:
@@ -740,7 +814,7 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
                     continue
                 every += 1
                 receiver = call.receiver
-                plain = _plain_names(file)
+                plain = _plain_names(file) - named_like(file, named)
                 through = receiver in aaa or (
                     receiver not in plain and bool(aaa or root or sets_up_aaa(source))
                 )
@@ -785,6 +859,58 @@ def structured_root(source: ModuleSource) -> Proof | None:
             if any(base.endswith("Formatter") for base in made.bases):
                 return at(source, file, made.line, made.name)
     return None
+
+
+@once
+def _core_root(source: ModuleSource) -> Proof | None:
+    """The call of flask_core's that gives the root logger its handlers."""
+    makers = {
+        function.name
+        for file in source.core[1]
+        for function in file.functions
+        for call in function.calls
+        if call.name == "logging.getLogger" and not call.args
+        if any(c.name == f"{call.target}.addHandler" for c in function.calls)
+    }
+    return _core_call(source, makers)
+
+
+def _core_call(source: ModuleSource, names: set[str]) -> Proof | None:
+    """Where the module calls one of some functions of flask_core."""
+    for file in source.python:
+        aliases = {
+            each.alias: each.name
+            for each in file.imports
+            if each.name in names and each.module.startswith("flask_core")
+        }
+        for call in file.calls if aliases else ():
+            if call.name in aliases:
+                return at(source, file, call.line, aliases[call.name])
+    return None
+
+
+@once
+def _core_names(source: ModuleSource) -> set[str]:
+    """How flask_core puts together the names of the loggers that it sets up."""
+    return {
+        call.args[0].text
+        for file in source.core[1]
+        for function in file.functions
+        if any(call.last == "addHandler" for call in function.calls)
+        for call in function.calls
+        if call.name == "logging.getLogger" and call.args
+        if call.args[0].kind == "fstring"
+    }
+
+
+def named_like(file: PythonFile, names: set[str]) -> set[str]:
+    """The loggers of a file whose names are put together as flask_core's are."""
+    return {
+        call.target
+        for call in file.calls
+        if call.last == "getLogger" and call.args
+        if call.args[0].kind == "fstring" and call.args[0].text in names
+    }
 
 
 def _aaa_names(source: ModuleSource, file: PythonFile) -> set[str]:
@@ -843,18 +969,43 @@ def rotation(source: ModuleSource) -> Proof | None:
     made = (makes_aaa(source, file, call) for file, _, call in source.calls())
     if setup is None or not (source.uses_create_app or any(made)):
         setup = core_logger(source)
-    if setup:
-        rotates = any(
-            "RotatingFileHandler" in name
-            for file in source.core[1]
-            for name in (
-                *(call.last for call in file.calls),
-                *(base for each in file.classes for base in each.bases),
-            )
-        )
-        if rotates:
-            return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)
+    if setup and _core_rotates(source):
+        return Proof(f"flask_core rotates ({setup.text})", setup.path, setup.line)
     return None
+
+
+def _core_rotates(source: ModuleSource) -> bool:
+    """Whether what the module uses of flask_core rotates files.
+
+    Where one function of it does, and the module takes others alone, nothing is rotated.
+    """
+    files = source.core[1]
+    bases = (b for file in files for each in file.classes for b in each.bases)
+    if source.uses_create_app or any(_ROTATING in base for base in bases):
+        return True
+    makers = {
+        function.name
+        for file in files
+        for function in file.functions
+        if any(_ROTATING in call.last for call in function.calls)
+    }
+    makers |= {
+        function.name
+        for file in files
+        for function in file.functions
+        if any(call.name in makers for call in function.calls)
+    }
+    taken = {
+        each.name
+        for file in source.python
+        for each in file.imports
+        if each.module.startswith("flask_core") and each.name
+    }
+    methods = {m.name for file in files for m in file.functions if m.cls}
+    return bool(makers & (taken | methods))
+
+
+_ROTATING = "RotatingFileHandler"
 
 
 # Documentation
@@ -1008,12 +1159,68 @@ def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
     for route in source.routes:
         if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
+    makers = library_views(source, name)
     for file, _, call in source.calls():
+        if source.code.origin(file, call.name).rpartition(".")[2] in makers:
+            return at(source, file, call.line, call.last)
         if re.search(calls, call.last) and _really_serves(source, name, call.last):
             return at(source, file, call.line, call.last)
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, f"create_app serves /{name}")
     return None
+
+
+def library_views(source: ModuleSource, name: str) -> dict[str, Function]:
+    """The functions of flask_core that serve a path, and the view that they serve it by."""
+
+    def work() -> dict[str, Function]:
+        """Look for them once for all modules."""
+        return {
+            each.name: view
+            for file in source.core[1]
+            for number, each in enumerate(file.functions)
+            if each.parent == 0
+            for view in file.within(number)
+            for call in view.decorators
+            if call.args and call.args[0].text.strip("/") == name
+        }
+
+    return source.once_for_all((library_views, name), work)
+
+
+@once
+def made_up_health(source: ModuleSource) -> Proof | None:
+    """Where /health is answered by the same words for ever, by a view or one of flask_core."""
+    makers = library_views(source, "health")
+    for route in source.routes:
+        if re.search("(^|/)health/?$", route.path) and "GET" in route.methods:
+            if is_constant_answer(route.function):
+                return at(source, route.file, route.function.line, route.label)
+            return None
+    for file, _, call in source.calls() if makers else ():
+        view = makers.get(source.code.origin(file, call.name).rpartition(".")[2])
+        if view is not None and is_constant_answer(view):
+            return at(source, file, call.line, f"{call.last} answers a constant")
+    return None
+
+
+_WORDS = frozenset(
+    "jsonify success_response isoformat utcnow now create_response dict make_response".split()
+)
+
+
+def is_constant_answer(view: Function) -> bool:
+    """Whether a view answers the same mapping always, with nothing asked and nothing known."""
+    if view.handlers or view.tested or 503 in view.statuses or len(view.returns) != 1:
+        return False
+    told = view.returns[0]
+    plain = told.value.kind in {"dict", "list"} or (
+        told.value.text.rpartition(".")[2] in _WORDS
+    )
+    said = {*told.strings, *(name for call in view.calls for name in call.keywords)}
+    if not plain or {"uptime_seconds", "dependencies", "uptime"} & said:
+        return False
+    return all(call.last in _WORDS and not call.awaited for call in view.calls)
 
 
 def _really_serves(source: ModuleSource, name: str, function: str) -> bool:
@@ -1037,7 +1244,7 @@ def health_served(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     proof = health_route(source)
     if proof is None:
         return FAIL, []
-    made_up = any(each.code == "WB515" for each in found)
+    made_up = any(each.code == "WB515" for each in found) or made_up_health(source)
     return (PARTIAL if made_up else PASS), [proof]
 
 
@@ -1124,9 +1331,9 @@ def metrics_route(source: ModuleSource) -> Proof | None:
 def metrics_exposed(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     """GET /metrics in Prometheus's format."""
     proof = metrics_route(source)
-    if proof is None:
-        return FAIL, []
-    return (_worst(found) if found else PASS), [proof]
+    if proof is None or any(each.code == "WB901" for each in found):
+        return FAIL, [proof] if proof else []
+    return (PARTIAL if found else PASS), [proof]
 
 
 @measure("M2")
@@ -1144,7 +1351,10 @@ def logging_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer
             proof = at(source, file, call.line, call.last)
     if proof is None:
         return FAIL, []
-    return (PARTIAL if found else PASS), [proof]
+    plain = rotation(source) is None and any(
+        call.last == "basicConfig" for _, _, call in source.calls()
+    )
+    return (PARTIAL if found or plain else PASS), [proof]
 
 
 @measure("M3")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json as jsonlib
 from collections.abc import Callable
-from html import escape
 from typing import Any
 from urllib.parse import quote
 
@@ -323,7 +322,15 @@ def _xml(text: str) -> str:
     """A text inside XML; what XML cannot hold is replaced."""
     clean = "".join(c if c in "\n\t" or ord(c) >= 32 else "?" for c in text)
     clean = clean.encode("utf-8", "replace").decode("utf-8")
-    return escape(clean, quote=False)
+    return _escaped(clean, quote=False)
+
+
+def _escaped(text: str, quote: bool = True) -> str:
+    """A text inside HTML."""
+    # With this comes every entity that there is, which the other formats have no use for.
+    from html import escape
+
+    return escape(text, quote=quote)
 
 
 def _attribute(text: str) -> str:
@@ -413,7 +420,7 @@ def html(report: Report) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>waddlegen check</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>waddlegen check</h1><p>{escape(summary(report))}</p>\n"
+        f"<h1>waddlegen check</h1><p>{_escaped(summary(report))}</p>\n"
         f'<table class="map"><tr><th>module</th><th>score</th>{heads}</tr>\n{rows}</table>\n'
         f"{details}</body></html>\n"
     )
@@ -428,7 +435,7 @@ def _map_row(module: ModuleReport) -> str:
         proof = "; ".join(str(each) for each in judgement.evidence[:3])
         title = _attribute(f"{bullet} {BULLETS[bullet]}: {verdict}. {proof}")
         cells.append(f'<td class="{verdict}" title={title}>{signs[verdict]}</td>')
-    name = f"<a href={_attribute('#' + module.path)}>{escape(module.path)}</a>"
+    name = f"<a href={_attribute('#' + module.path)}>{_escaped(module.path)}</a>"
     return f"<tr><th>{name}</th><td>{module.score:g}</td>{''.join(cells)}</tr>\n"
 
 
@@ -443,7 +450,7 @@ def _drill_down(module: ModuleReport) -> str:
         )
     count = len(module.findings)
     return (
-        f"<details id={_attribute(module.path)}><summary>{escape(module.path)}:"
+        f"<details id={_attribute(module.path)}><summary>{_escaped(module.path)}:"
         f" {count} finding{'' if count == 1 else 's'}</summary>"
         f'<table class="findings">{"".join(rows)}</table></details>\n'
     )

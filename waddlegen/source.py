@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import re
+import stat
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from waddlegen.facts import texts
 from waddlegen.facts.alerts import rules_of
 from waddlegen.facts.collect import collect
 from waddlegen.facts.delivery import Delivery
+from waddlegen.facts.kinds import Kinds
 from waddlegen.facts.manifests import objects_of
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
@@ -132,29 +134,46 @@ class ModuleSource:
 
     def read(self, inside: str) -> str | None:
         """The text of one of the module's files, or None."""
-        return self._read(self.folder / inside, inside)
+        return self._read(os.path.join(self.folder, inside), inside)
+
+    def says(self, inside: str, word: bytes) -> bool:
+        """Whether one of the module's files holds some plain characters."""
+        data = self._bytes(os.path.join(self.folder, inside), inside)
+        return data is not None and word in data
 
     def read_repository(self, inside: str) -> str | None:
         """The text of one of the repository's files, or None."""
-        return self._read(self.repository / inside, inside)
+        return self._read(os.path.join(self.repository, inside), inside)
 
-    def _read(self, path: Path, shown: str) -> str | None:
+    def _read(self, path: str, shown: str) -> str | None:
         """Text, when the file is there, small enough and readable."""
         data = self._bytes(path, shown)
         return None if data is None else _decode(data)
 
-    def _bytes(self, path: Path, shown: str) -> bytes | None:
-        """A file's bytes, or those to be looked at instead; devices are never opened."""
-        if path in self.instead:
-            return self.instead[path]
+    def _bytes(self, path: str, shown: str) -> bytes | None:
+        """A file's bytes, or those to be looked at instead; read once."""
+        if path not in self._contents:
+            self._contents[path] = self._found(path, shown)
+        return self._contents[path]
+
+    @cached_property
+    def _contents(self) -> dict[str, bytes | None]:
+        """What was read so far."""
+        return {}
+
+    def _found(self, path: str, shown: str) -> bytes | None:
+        """As above, each time; devices are never opened."""
+        if self.instead and Path(path) in self.instead:
+            return self.instead[Path(path)]
         try:
-            status = path.stat()
-            if not os.path.isfile(path):
+            status = os.stat(path)
+            if not stat.S_ISREG(status.st_mode):
                 return None
             if status.st_size > LARGEST:
                 self.skipped.append((shown, f"larger than {LARGEST} bytes"))
                 return None
-            return path.read_bytes()
+            with open(path, "rb") as file:
+                return file.read()
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 self.skipped.append((shown, error.strerror or "not readable"))
@@ -168,7 +187,7 @@ class ModuleSource:
     def _lines(self, path: str) -> list[str]:
         """The lines of a file, kept."""
         if path not in self._texts:
-            text = self._read(self.shown_from / path, path) or ""
+            text = self._read(os.path.join(self.shown_from, path), path) or ""
             self._texts[path] = text.splitlines()
         return self._texts[path]
 
@@ -187,7 +206,7 @@ class ModuleSource:
         kept.load()
         for inside in self.files:
             if inside.endswith(".py"):
-                data = self._bytes(self.folder / inside, inside)
+                data = self._bytes(os.path.join(self.folder, inside), inside)
                 if data is not None:
                     found.append(kept.facts(data, inside))
         if not self.instead:
@@ -220,6 +239,11 @@ class ModuleSource:
         """The program's functions by name."""
         library = self.once_for_all(Code, lambda: Code(self.core[1]))
         return Code(self.python, library=library)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The classes of the program and of flask_core, and the names that hold theirs."""
+        return Kinds(self.code)
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
@@ -299,11 +323,13 @@ class ModuleSource:
 
     def imports(self, module: str) -> bool:
         """Whether the program imports a library."""
-        return any(
-            each.module == module or each.module.startswith(f"{module}.")
-            for file in self.python
-            for each in file.imports
-        )
+        below = f"{module}."
+        return any(n == module or n.startswith(below) for n in self._imported)
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        """What the program imports, or imports from."""
+        return frozenset(each.module for file in self.python for each in file.imports)
 
     @cached_property
     def is_service(self) -> bool:
@@ -346,7 +372,7 @@ class ModuleSource:
         for name in dict.fromkeys(re.findall(pattern, self.readme or "")):
             plain = re.sub(r"^(\.{1,2}/)+", "", name).lstrip("/")
             path = self.repository / plain
-            text = self._read(path, plain) if path.is_file() else None
+            text = self._read(str(path), plain) if path.is_file() else None
             if text is not None:
                 found.append((plain, text))
         return found
@@ -369,13 +395,14 @@ class ModuleSource:
                 if folder.is_dir():
                     for path in sorted(folder.rglob("*.md"))[:20]:
                         shown = path.relative_to(self.repository).as_posix()
-                        text = self._read(path, shown)
+                        text = self._read(str(path), shown)
                         if text is not None:
                             found.append((shown, text))
                 path = self.repository / base / f"{name}.md"
-                text = self._read(path, f"{base}/{name}.md") if path.is_file() else None
+                shown = f"{base}/{name}.md"
+                text = self._read(str(path), shown) if path.is_file() else None
                 if text is not None:
-                    found.append((f"{base}/{name}.md", text))
+                    found.append((shown, text))
         return found
 
     @cached_property
@@ -447,7 +474,7 @@ class ModuleSource:
         paths = (*folder.glob("*.py"), *folder.glob("*/*.py"))
         return self.once_for_all(
             "core text",
-            lambda: "\n".join(self._read(path, path.name) or "" for path in paths),
+            lambda: "\n".join(self._read(str(path), path.name) or "" for path in paths),
         )
 
     @cached_property

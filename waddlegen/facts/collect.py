@@ -88,7 +88,9 @@ class _Collector:
         self.loops: list[Loop] = []
         self.handlers: list[Handler] = []
         self.guards: list[str] = []
+        self.tries: list[list[Handler]] = []
         self.marks: dict[int, tuple[bool, bool, str]] = {}
+        self.uses: dict[int, str] = {}
         self.optional = 0
         self.typing = 0
         self.perhaps = 0
@@ -97,7 +99,7 @@ class _Collector:
     def collect(self, tree: ast.Module) -> None:
         """Visit everything, then look closer at the functions that deserve it."""
         module = Function("<module>", "<module>", 1, self.found.lines, 1)
-        self.found.documented = ast.get_docstring(tree, clean=False) is not None
+        self.found.documented = _is_documented(tree.body)
         self._enter(module, tree)
         self._note_docs(tree)
         for statement in tree.body:
@@ -167,7 +169,7 @@ class _Collector:
             cls=self.classes[-1].name if self.classes else "",
             parent=self.numbers[-1],
             nested=self.stack[-1].name != "<module>",
-            documented=ast.get_docstring(node, clean=False) is not None,
+            documented=_is_documented(node.body),
             parameters=tuple(_parameters(args)),
             returns_annotation=dotted(node.returns) if node.returns else "",
             decorators=decorators,
@@ -177,15 +179,16 @@ class _Collector:
         for default in (*args.defaults, *args.kw_defaults):
             if default is not None:
                 self.visit(default)
-        saved = self.loops, self.handlers, self.guards, self.classes
+        saved = self.loops, self.handlers, self.guards, self.classes, self.tries
         self.loops, self.handlers, self.guards, self.classes = [], [], [], []
+        self.tries = []
         self._note_docs(node)
         self._enter(function, node)
         for child in node.body:
             self.visit(child)
         self.stack.pop()
         self.numbers.pop()
-        self.loops, self.handlers, self.guards, self.classes = saved
+        self.loops, self.handlers, self.guards, self.classes, self.tries = saved
 
     _AsyncFunctionDef = _FunctionDef
 
@@ -214,7 +217,7 @@ class _Collector:
             node.name,
             node.lineno,
             tuple(dotted(base) for base in node.bases),
-            ast.get_docstring(node, clean=False) is not None,
+            _is_documented(node.body),
             decorators=tuple(
                 dotted(each.func if isinstance(each, ast.Call) else each)
                 for each in node.decorator_list
@@ -275,6 +278,8 @@ class _Collector:
             self.marks[id(value)] = (False, True, "")
         elif isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
             self.marks[id(value.value)] = (True, True, "")
+        elif isinstance(value, ast.Attribute) and value.attr.startswith("assert_"):
+            self.stack[-1].asserts.append(Return(node.lineno, value_of(value)))
         self.visit(value)
 
     def _Assign(self, node: ast.Assign) -> None:
@@ -300,6 +305,7 @@ class _Collector:
                 summary,
                 node.col_offset + 1,
                 annotation=kind,
+                of=_between(node.annotation),
             )
         )
         if node.value is not None:
@@ -376,14 +382,30 @@ class _Collector:
 
     def _Assert(self, node: ast.Assert) -> None:
         """What a test asserts."""
+        self._used(node.test, "tested")
         test, value = node.test, value_of(node.test)
-        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
+        if _always_holds(test):
+            value = Value("bool", "True")
+        elif isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
             if value_of(test.comparators[0]).kind == "none":
                 value = Value("present", dotted(test.left), value.names)
         self.stack[-1].asserts.append(
-            Return(node.lineno, value, None, strings(test), perhaps=self.perhaps > 0)
+            Return(
+                *(node.lineno, value, None, strings(test)),
+                *(self.perhaps > 0, self._swallowed()),
+            )
         )
         self._below(node)
+
+    def _swallowed(self) -> int:
+        """The line of the clause that catches what an assertion raises here, and goes on."""
+        for made in reversed(self.tries):
+            for handler in made:
+                if handler.broad or "AssertionError" in handler.types:
+                    fails = any("fail" in name for name in handler.body_calls)
+                    silent = handler.does in {"pass", "log"} and not fails
+                    return handler.line if silent else 0
+        return 0
 
     def _Global(self, node: Any) -> None:
         """Names that belong to the file."""
@@ -409,6 +431,7 @@ class _Collector:
         names = value_of(node.test).names
         perhaps = not node.orelse and any("status" in name for name in names)
         self.stack[-1].tested.update(names)
+        self._used(node.test, "tested")
         self.visit(node.test)
         self.typing += typing
         self.optional += version
@@ -424,6 +447,7 @@ class _Collector:
     def _IfExp(self, node: ast.IfExp) -> None:
         """A choice between two values: what it asks is tested as well."""
         self.stack[-1].tested.update(value_of(node.test).names)
+        self._used(node.test, "tested")
         self._below(node)
 
     def _main(self, node: ast.If) -> None:
@@ -452,8 +476,10 @@ class _Collector:
         self.stack[-1].handlers += made
         self.guards += caught
         self.optional += optional
+        self.tries.append(made)
         for child in node.body:
             self.visit(child)
+        self.tries.pop()
         self.optional -= optional
         del self.guards[len(self.guards) - len(caught) :]
         for handler, clause in zip(made, node.handlers, strict=True):
@@ -470,9 +496,14 @@ class _Collector:
 
     def _For(self, node: Any) -> None:
         """A loop: what it goes over is looked at once, its body often."""
+        if type(node) is ast.For:
+            self._used(node.iter, "gone through")
         self.visit(node.iter)
         self.visit(node.target)
         loop = Loop(node.lineno, value_of(node.iter), dotted(node.target))
+        if isinstance(node, ast.AsyncFor):
+            loop.kind = "async"
+        self.stack[-1].loops.append(loop)
         self.loops.append(loop)
         for child in node.body:
             self.visit(child)
@@ -484,6 +515,7 @@ class _Collector:
 
     def _While(self, node: ast.While) -> None:
         """A loop without an end of its own."""
+        self._used(node.test, "tested")
         self.loops.append(Loop(node.lineno, value_of(node.test), "", "while"))
         self._below(node)
         self.loops.pop()
@@ -491,8 +523,13 @@ class _Collector:
     def _ListComp(self, node: Any) -> None:
         """A comprehension: its element is worked out once for each item."""
         first: ast.comprehension = node.generators[0]
+        if not first.is_async:
+            self._used(first.iter, "gone through")
         self.visit(first.iter)
         loop = Loop(node.lineno, value_of(first.iter), dotted(first.target))
+        if first.is_async:
+            loop.kind = "async"
+        self.stack[-1].loops.append(loop)
         self.loops.append(loop)
         self.visit(first.target)
         for test in first.ifs:
@@ -532,6 +569,7 @@ class _Collector:
         mark = self.marks.pop(id(node), None)
         if mark is not None:
             call.awaited, call.bare, call.target = mark
+        call.use = self.uses.pop(id(node), "")
         if self.loops:
             call.loop = self.loops[-1]
         if self.handlers:
@@ -551,12 +589,17 @@ class _Collector:
             while type(value) is ast.Attribute:
                 value = value.value
             if type(value) is not ast.Name:
+                if func.attr not in _OF_COROUTINES:
+                    self._used(value, "looked into")
                 self.visit(func.value)
             else:
                 function.names.add(call.receiver)
         elif type(func) is not ast.Name:
             self.visit(func)
+        taken = call.last in _TAKE_VALUES
         for child in node.args:
+            if taken and type(child) is ast.Call:
+                self.uses[id(child)] = call.last
             self.visit(child)
         for keyword in node.keywords:
             self.visit(keyword.value)
@@ -564,19 +607,30 @@ class _Collector:
     def _Dict(self, node: ast.Dict) -> None:
         """The entries of a mapping that are texts under a text."""
         for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
-                if isinstance(key.value, str) and isinstance(value.value, str):
+            if isinstance(key, ast.Constant):
+                text = getattr(value, "value", None)
+                if isinstance(key.value, str) and isinstance(text, str):
                     self.stack[-1].entries.append(
                         Assign(
                             key.lineno,
                             key.value,
-                            Value("str", value.value[:400]),
+                            Value("str", text[:400]),
                             key.col_offset + 1,
                         )
                     )
+                if isinstance(key.value, str):
+                    self.stack[-1].keys.append((node.lineno, key.value, key.lineno))
+                if key.value == "timeout":
+                    self._timeout(node, key, value)
             if key is not None:
                 self.visit(key)
             self.visit(value)
+
+    def _timeout(self, node: ast.Dict, key: ast.expr, value: ast.expr) -> None:
+        """What a mapping gives as `timeout`."""
+        self.stack[-1].timeouts.append(
+            Assign(key.lineno, str(node.lineno), value_of(value), key.col_offset + 1)
+        )
 
     def _header(self, args: tuple[Value, ...], line: int) -> None:
         """A header of the request is read."""
@@ -584,10 +638,12 @@ class _Collector:
             self.stack[-1].headers.append((args[0].text, line))
 
     def _Await(self, node: ast.Await) -> None:
-        """An awaited call."""
+        """An awaited call, or a name that holds what is awaited."""
         if isinstance(node.value, ast.Call):
             mark = self.marks.get(id(node.value), (True, False, ""))
             self.marks[id(node.value)] = (True, mark[1], mark[2])
+        elif isinstance(node.value, ast.Name):
+            self.stack[-1].awaits.add(node.value.id)
         self.visit(node.value)
 
     def _Compare(self, node: ast.Compare) -> None:
@@ -601,9 +657,20 @@ class _Collector:
                     value_of(node.comparators[0]),
                 )
             )
-        self.visit(node.left)
-        for child in node.comparators:
+        for child in (node.left, *node.comparators):
+            self._used(child, "compared")
             self.visit(child)
+
+    def _used(self, node: ast.expr, how: str) -> None:
+        """Remember what is done with the result of a call; `not` and `and` pass it on."""
+        kind = type(node)
+        if kind is ast.Call:
+            self.uses[id(node)] = how
+        elif kind is ast.UnaryOp:
+            self._used(node.operand, how)  # type: ignore[attr-defined]
+        elif kind is ast.BoolOp:
+            for each in node.values:  # type: ignore[attr-defined]
+                self._used(each, how)
 
     def _Attribute(self, node: ast.Attribute) -> None:
         """A dotted name that is used."""
@@ -614,6 +681,7 @@ class _Collector:
         while type(value) is ast.Attribute:
             value = value.value
         if type(value) is not ast.Name:
+            self._used(value, "looked into")
             self.visit(value)
 
     def _Name(self, node: ast.Name) -> None:
@@ -630,6 +698,13 @@ class _Collector:
                 self.stack[-1].environ.append((str(node.slice.value), node.lineno))
         elif isinstance(node.ctx, ast.Load):
             self._keyed(base, node)
+        if type(node.value) is ast.Name:
+            self.stack[-1].subscripted.add(base)
+            key = node.slice
+            if isinstance(key, ast.Constant) and isinstance(node.ctx, ast.Load):
+                self.stack[-1].subscripted.add(f"{base}[{key.value!s}]")
+        else:
+            self._used(node.value, "looked into")
         self.visit(node.value)
         self.visit(node.slice)
 
@@ -678,6 +753,33 @@ _VISITS: dict[type[ast.AST], Visit] = {
 }
 
 
+# What the methods of a coroutine are called.
+_OF_COROUTINES = frozenset({"send", "throw", "close"})
+# Functions that make something of a value, and can make nothing of a coroutine.
+_TAKE_VALUES = frozenset(
+    "bool len str int float list dict tuple set sorted sum min max jsonify "
+    "success_response create_response error_response api_response paginate".split()
+)
+
+
+def _always_holds(test: ast.expr) -> bool:
+    """Whether a test is true whatever it asks: `x or True`, `len(x) >= 0`."""
+    match test:
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(isinstance(v, ast.Constant) and bool(v.value) for v in values)
+        case ast.Compare(left=ast.Call() as left, ops=[ast.GtE()], comparators=[other]):
+            zero = isinstance(other, ast.Constant) and other.value == 0
+            return zero and dotted(left.func) == "len"
+    return False
+
+
+def _between(annotation: ast.expr) -> str:
+    """What stands between the brackets of an annotation."""
+    if isinstance(annotation, ast.Subscript):
+        return dotted(annotation.slice)
+    return ""
+
+
 def _asks_version(test: ast.expr) -> bool:
     """Whether a test asks which Python, or which platform, this is."""
     left = test.left if isinstance(test, ast.Compare) else None
@@ -702,10 +804,10 @@ def _pairs(node: ast.List | ast.Tuple) -> tuple[tuple[str, str], ...]:
 def _call(node: ast.Call) -> Call:
     """Summarise a call."""
     keywords: dict[str, Value] = {}
-    double_star = False
+    spread: list[Value] = []
     for keyword in node.keywords:
         if keyword.arg is None:
-            double_star = True
+            spread.append(value_of(keyword.value))
         else:
             keywords[keyword.arg] = value_of(keyword.value)
     star = False
@@ -725,9 +827,10 @@ def _call(node: ast.Call) -> Call:
         tuple(args),
         keywords,
         star,
-        double_star,
+        bool(spread),
         end_line=node.end_lineno or node.lineno,
         last=name.rpartition(".")[2],
+        spread=tuple(spread),
     )
 
 
@@ -750,6 +853,8 @@ def _parameters(args: ast.arguments) -> list[Parameter]:
     ]
     for arg, default in zip(positional, defaults, strict=True):
         made.append(_parameter(arg, "positional", default))
+    for parameter in made[: len(args.posonlyargs)]:
+        parameter.by_place = True
     if args.vararg:
         made.append(_parameter(args.vararg, "star", None))
     for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
@@ -766,6 +871,14 @@ def _parameter(arg: ast.arg, kind: str, default: ast.expr | None) -> Parameter:
         annotation = str(arg.annotation.value)
     given = value_of(default) if default is not None else None
     return Parameter(arg.arg, kind, annotation, given)
+
+
+def _is_documented(body: list[ast.stmt]) -> bool:
+    """Whether a body begins with a docstring."""
+    first = body[0] if body else None
+    if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+        return False
+    return isinstance(first.value.value, str)
 
 
 def _is_trivial(body: list[ast.stmt]) -> bool:

@@ -29,15 +29,17 @@ def children(node: ast.AST) -> list[ast.AST]:
             # A list holds nodes alone, or names, or gaps between nodes.
             if value and None not in value and value[0].__class__ is not str:
                 found += value
-            else:
+            elif value:
                 found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
+        elif value is not None and isinstance(value, ast.AST):
             found.append(value)
     return found
 
 
 def dotted(node: ast.AST | None) -> str:
     """The dotted spelling of a name, attribute, call or subscript chain."""
+    if type(node) is ast.Name:  # as most are
+        return node.id
     parts: list[str] = []
     while node is not None:
         kind = type(node)
@@ -92,10 +94,16 @@ def inside(node: ast.AST) -> tuple[tuple[str, ...], tuple[int, ...]]:
                 stack.append(keyword.value)
             stack += reversed(item.args)  # type: ignore[attr-defined]
             stack.append(item.func)  # type: ignore[attr-defined]
+        elif kind is ast.Await or kind is ast.Starred:
+            stack.append(item.value)  # type: ignore[attr-defined]
+        elif kind is ast.Subscript:
+            stack.append(item.slice)  # type: ignore[attr-defined]
+            stack.append(item.value)  # type: ignore[attr-defined]
+        elif kind is ast.Compare:
+            stack += reversed(item.comparators)  # type: ignore[attr-defined]
+            stack.append(item.left)  # type: ignore[attr-defined]
         else:
-            below = children(item)
-            below.reverse()
-            stack += below
+            stack += reversed(children(item))
     return tuple(names), tuple(statuses)
 
 
@@ -105,10 +113,14 @@ def strings(node: ast.AST) -> tuple[str, ...]:
     stack = [node]
     while stack and len(found) < 40:
         item = stack.pop()
-        if type(item) is ast.Constant:
-            if isinstance(item.value, str):
-                found.append(item.value[:LONGEST])
-        else:
+        kind = type(item)
+        if kind is ast.Constant:
+            text = item.value  # type: ignore[attr-defined]
+            if text.__class__ is str:
+                found.append(text[:LONGEST])
+        elif kind is ast.Attribute or kind is ast.Await:
+            stack.append(item.value)  # type: ignore[attr-defined]
+        elif kind is not ast.Name:
             stack += reversed(children(item))
     return tuple(found)
 

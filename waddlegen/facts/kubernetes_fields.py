@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 
 from waddlegen.facts.yamldocs import Node
 
@@ -39,8 +38,8 @@ class Misfit:
 @functools.cache
 def table() -> Table:
     """Read the table once."""
-    file = resources.files("waddlegen.facts") / "kubernetes_fields.json"
-    data = json.loads(file.read_text("utf-8"))
+    path = Path(__file__).with_name("kubernetes_fields.json")
+    data = json.loads(path.read_text("utf-8"))
     versions = {kind: tuple(found) for kind, found in data["versions"].items()}
     return Table(data["kinds"], versions, data["types"])
 
@@ -66,6 +65,8 @@ def resembles(name: str, known: tuple[str, ...]) -> str:
     lowered = {each.lower(): each for each in known}
     if name.lower() in lowered:
         return lowered[name.lower()]
+    import difflib
+
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.8)
     return lowered[close[0]] if close else ""
 
@@ -82,10 +83,11 @@ def _of_type(
         return
     known, needed = _fields(name)
     meant: set[str] = set()
+    around = above | {id(node)}
     for key, value in node.keys.items():
         inner = f"{path}.{key}" if path else key
         if key in known:
-            yield from _of_kind(value, known[key], inner, above | {id(node)})
+            yield from _of_kind(value, known[key], inner, around)
         else:
             close = resembles(key, tuple(known))
             meant.add(close)

@@ -177,6 +177,11 @@ class Manifest:
         meta = template["metadata"]
         return Pod(self, template["spec"], meta["labels"], meta["annotations"])
 
+    @cached_property
+    def mappings(self) -> tuple[Node, ...]:
+        """Every mapping in it that has keys, each once."""
+        return tuple(node for node in self.root.walk() if node.keys)
+
     def problem(self, node: Node, message: str, hint: str = "") -> Problem:
         """What is wrong at a value, or at the object when there is no value."""
         return problem_at(self.path, node, self.root, message, hint)
@@ -225,9 +230,12 @@ class Manifests:
 
     def find(self, kind: str, name: str) -> Manifest | None:
         """An object anywhere in the repository."""
-        return next(
-            (m for m in self.visible if m.kind == kind and m.name == name), None
-        )
+        return self._by_name.get((kind, name))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Manifest]:
+        """Every object by kind and name; the first of those that share them."""
+        return {(each.kind, each.name): each for each in reversed(self.visible)}
 
 
 def is_variable(text: str | None) -> bool:
@@ -304,11 +312,9 @@ def module_manifests(
     """The objects that belong to a module: by folder, name, image or label."""
     patches, generated, prefixed = survey.once(_kustomized, lambda: _kustomized(survey))
     asides = survey.once(is_aside, lambda: frozenset(filter(is_aside, survey.yaml)))
+    left_out = patches | {p for p in asides if is_aside(_below(p, folder))}
     objects = {
-        path: objects_of(survey, path)
-        for path in survey.yaml
-        if path not in patches
-        and not (path in asides and is_aside(_below(path, folder)))
+        path: objects_of(survey, path) for path in survey.yaml if path not in left_out
     }
     visible = tuple(each for some in objects.values() for each in some)
     others = {h for h in homes if h and h != folder and not is_inside(folder, h)}
@@ -377,9 +383,9 @@ def _in_values(
     survey: Survey, names: frozenset[str], known: frozenset[str]
 ) -> Iterator[tuple[str, Duplicate]]:
     """Keys given twice in the part of a shared chart's values that is a module's."""
-    for path in survey.yaml:
+    for path in survey.charted:
         values = path.rpartition("/")[2].startswith("values")
-        if values and path not in known and survey.in_chart(path):
+        if values and path not in known:
             for each in survey.documents(path).duplicates:
                 parts = (*each.path, each.key)
                 if {kebab(_CAMEL.sub("-", part)) for part in parts} & names:

@@ -42,6 +42,11 @@ class Call:
     end_line: int = 0
     target: str = ""
     last: str = ""
+    # What is spread into its keywords: the `details` of `**details`.
+    spread: tuple[Value, ...] = ()
+    # What is done at once with its result: tested, compared, looked into, gone through, or
+    # the name of a function that is given it.
+    use: str = ""
 
     @property
     def receiver(self) -> str:
@@ -96,7 +101,8 @@ class Handler:
 class Return:
     """One `return`, or `assert`; `handler` is the clause it stands in.
 
-    `perhaps` is what only some status of an answer leads to.
+    `perhaps` is what only some status of an answer leads to; `swallowed` is the line of the
+    clause that catches a failed assertion and goes on.
     """
 
     line: int
@@ -104,6 +110,7 @@ class Return:
     handler: Handler | None = None
     strings: tuple[str, ...] = ()
     perhaps: bool = False
+    swallowed: int = 0
 
 
 @dataclass(slots=True)
@@ -127,6 +134,8 @@ class Assign:
     augmented: bool = False
     annotation: str = ""
     fallback: str = ""
+    # What stands between the brackets of the annotation.
+    of: str = ""
 
 
 @dataclass(slots=True)
@@ -137,6 +146,8 @@ class Parameter:
     kind: str  # positional, keyword, star, double_star
     annotation: str = ""
     default: Value | None = None
+    # Whether it can be given by its place alone, so that its name is free for others.
+    by_place: bool = False
 
 
 @dataclass(slots=True)
@@ -209,7 +220,12 @@ class Function:
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
+    # The keys of mappings: the line a mapping begins in, the key, and the line of that.
+    keys: list[tuple[int, str, int]] = field(default_factory=list)
+    # What mappings give as `timeout`; `target` is the line that the mapping begins in.
+    timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     asserts: list[Return] = field(default_factory=list)
@@ -224,6 +240,10 @@ class Function:
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()
+    # Names that are awaited as they are: what they hold was made before.
+    awaits: set[str] = field(default_factory=set)
+    # Names that a key is looked up in, and `name[key]` where the key is a text.
+    subscripted: set[str] = field(default_factory=set)
 
     @property
     def is_test(self) -> bool:

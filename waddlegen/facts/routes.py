@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,12 @@ _PUBLIC = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=4096)
+def _has(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a text has a pattern; many rules ask it of the same few paths and names."""
+    return pattern.search(text) is not None
+
+
 class Evidence(NamedTuple):
     """Where something was found, in which file."""
 
@@ -102,11 +109,11 @@ class Route:
     def is_open(self) -> bool:
         """Whether anybody may call it: probes, metrics, status, the index, documents."""
         path = self.path.rstrip("/")
-        if path in {"", "/api", "/api/v1"} or OPEN.search(path):
+        if path in {"", "/api", "/api/v1"} or _has(OPEN, path):
             return not self.websocket
         if self.function.name == "send_static_file":
             return True
-        return any(_PUBLIC.search(each.name) for each in self.decorators)
+        return any(_has(_PUBLIC, each.name) for each in self.decorators)
 
     @property
     def speaks_of_callers(self) -> bool:
@@ -120,12 +127,12 @@ class Route:
     @property
     def is_exchange(self) -> bool:
         """Whether it is where a caller gets a token or comes back from a provider."""
-        return bool(_EXCHANGE.search(self.path))
+        return _has(_EXCHANGE, self.path)
 
     @property
     def is_webhook(self) -> bool:
         """Whether a platform calls it."""
-        if WEBHOOK.search(self.path):
+        if _has(WEBHOOK, self.path):
             return True
         name = self.function.name.lower()
         return "webhook" in name and not re.search(
@@ -141,7 +148,7 @@ class Route:
     def changes(self) -> bool:
         """Whether that is for others to see: a POST may only carry a long question."""
         return self.writes and not (
-            self.methods == ("POST",) and _ASKS.search(self.path.rstrip("/"))
+            self.methods == ("POST",) and _has(_ASKS, self.path.rstrip("/"))
         )
 
     @property
@@ -758,13 +765,16 @@ def _never_refuses(code: Code, file: PythonFile, name: str) -> bool:
     )
 
 
+_ROLE = re.compile(
+    r"is_admin|(^|\.)roles?$|has_role|is_superuser|is_owner|permissions?$"
+)
+
+
 def _role_in_body(code: Code, route: Route) -> Evidence | None:
     """A role that is asked for in the view, in its guard or in a hook."""
     file, function = route.file, route.function
     for name in sorted(function.names):
-        if re.search(
-            r"is_admin|(^|\.)roles?$|has_role|is_superuser|is_owner|permissions?$", name
-        ):
+        if _ROLE.search(name):
             return Evidence(file.path, function.line, name)
     for call in function.calls:
         texts = " ".join(

@@ -51,11 +51,12 @@ def may_be_given(call: Call) -> bool:
     """Whether a call is given SQL, as far as that can be seen without its function."""
     if call.last in SINKS:
         return True
-    return any(
-        value.kind in _WRITTEN and _SPELLED.match(value.text) for value in call.args[:1]
-    ) or any(
-        value.kind == "name" and value.text in _SQL_NAMES for value in call.args[:1]
-    )
+    if not call.args:
+        return False
+    kind, text = call.args[0][:2]
+    if kind == "name":
+        return text in _SQL_NAMES
+    return kind in _WRITTEN and _SPELLED.match(text) is not None
 
 
 _WRITTEN = frozenset({"str", "fstring", "concat", "format"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,7 @@ class Survey:
     charts: tuple[str, ...] = ()
     _texts: dict[str, bytes] = field(default_factory=dict, compare=False)
     _documents: dict[str, Documents] = field(default_factory=dict, compare=False)
+    _homes: dict[str, str] = field(default_factory=dict, compare=False)
     _known: dict[object, Any] = field(default_factory=dict, compare=False)
 
     def once(self, key: object, work: Callable[[], R]) -> R:
@@ -77,13 +79,20 @@ class Survey:
     def home_of(self, path: str) -> str:
         """The deepest of the homes that a file lies in; "" for none, or for the repository."""
         folder = folder_of(path)
-        return self.once(("home of", folder), lambda: self._home_of(folder))
+        if folder not in self._homes:
+            self._homes[folder] = self._home_of(folder)
+        return self._homes[folder]
 
     def _home_of(self, folder: str) -> str:
         """As above, for a folder."""
         while folder and folder not in self.homes:
             folder = folder_of(folder)
         return folder
+
+    @cached_property
+    def charted(self) -> tuple[str, ...]:
+        """The YAML files that are part of a Helm chart."""
+        return tuple(filter(self.in_chart, self.yaml))
 
     def in_chart(self, path: str) -> bool:
         """Whether a file is part of a Helm chart."""
@@ -138,12 +147,12 @@ def _files(repository: Path) -> Iterator[str]:
     count = 0
     for folder, folders, files in os.walk(repository):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED)
-        base = Path(folder).relative_to(repository).as_posix()
+        base = folder.removeprefix(str(repository)).replace(os.sep, "/").strip("/")
         for name in sorted(files):
             count += 1
             if count > MAX_FILES * 10:
                 return
-            yield name if base == "." else f"{base}/{name}"
+            yield f"{base}/{name}" if base else name
 
 
 def _name(path: str) -> str:
@@ -154,7 +163,8 @@ def _name(path: str) -> str:
 def _read(path: Path) -> bytes:
     """The bytes of a regular file of a size worth reading."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_TEXT:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT:
             return b""
         return path.read_bytes()
     except OSError:

@@ -53,6 +53,8 @@ def requirements(text: str, path: str) -> Iterator[Requirement]:
 
 def project_requirements(text: str, path: str) -> Iterator[Requirement]:
     """The requirements of a pyproject.toml, of PEP 621 or of poetry."""
+    if "dependencies" not in text:
+        return
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -62,6 +62,31 @@ def is_secret(name: str) -> bool:
     )
 
 
+_ONE_TIME = frozenset(
+    "ticket verification verify login signin reset access invite backup recovery auth "
+    "authorization otp confirmation confirm redeem voucher pairing link linking mfa totp "
+    "activation device security".split()
+)
+
+
+def is_one_time(name: str) -> bool:
+    """Whether a name holds a code that opens something to whoever knows it."""
+    parts = words(name.rpartition(".")[2])
+    if not parts:
+        return False
+    if parts[-1] in {"otp", "totp", "passcode"}:
+        return True
+    return parts[-1] in {"code", "codes", "pin"} and bool(_ONE_TIME & set(parts[:-1]))
+
+
+def is_personal(name: str) -> bool:
+    """Whether a name holds what says who or where somebody is: an address, a number."""
+    parts = words(name.rpartition(".")[2])
+    if parts[-2:] in (["email", "address"], ["phone", "number"], ["mail", "address"]):
+        return True
+    return bool(parts) and parts[-1] in {"email", "emails", "phone"}
+
+
 def is_signature(name: str) -> bool:
     """Whether a name holds a signature or a digest of a message."""
     parts = words(name.rpartition(".")[2])

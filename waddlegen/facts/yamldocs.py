@@ -89,9 +89,11 @@ class Node:
         self.quoted = quoted
         self.spelling = spelling
         self.exists = exists
-        self.keys = {} if kind == "mapping" else _NO_KEYS
-        self.key_marks = {} if kind == "mapping" else _NO_MARKS
-        self.items = [] if kind == "list" else _NO_ITEMS
+        self.keys, self.key_marks, self.items = _NO_KEYS, _NO_MARKS, _NO_ITEMS
+        if kind == "mapping":
+            self.keys, self.key_marks = {}, {}
+        elif kind == "list":
+            self.items = []
 
     def __bool__(self) -> bool:
         """Whether the file has this value at all."""
@@ -309,6 +311,8 @@ class _Reader:
         """Use one event."""
         kind = type(event)
         if kind is yaml.ScalarEvent:
+            if self._is_key(event):
+                return
             node = _scalar(event)
             if event.anchor:
                 self.anchors[event.anchor] = (node, 1)
@@ -323,6 +327,26 @@ class _Reader:
             self._alias(event)
         elif kind is yaml.DocumentStartEvent:
             self.anchors.clear()
+
+    def _is_key(self, event: Any) -> bool:
+        """Keep a scalar as a key, without a node, where a mapping waits for one."""
+        parent = self.open[-1] if self.open else None
+        if parent is None or parent.key is not None or parent.skipped:
+            return False
+        # An empty key has a spelling of its own; an anchored one may stand elsewhere.
+        if parent.node.kind == "list" or event.anchor or not event.value:
+            return False
+        self._count(event.start_mark.line + 1)
+        parent.weight += 1
+        parent.key = event.value
+        parent.key_mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        return True
+
+    def _count(self, line: int) -> None:
+        """Count a node; what has too many is no manifest."""
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise _Stop("more values than any manifest", Mark(line, 1), False)
 
     def _start(self, event: Any, kind: str) -> None:
         """Open a list or a mapping."""
@@ -357,9 +381,7 @@ class _Reader:
 
     def _place(self, node: Node, weight: int) -> None:
         """Put a node where the innermost open list or mapping wants it."""
-        self.count += 1
-        if self.count > MAX_NODES:
-            raise _Stop("more values than any manifest", Mark(node.line, 1), False)
+        self._count(node.line)
         if not self.open:
             self.roots.append(node)
             return

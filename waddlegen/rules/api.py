@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from waddlegen.facts.python import Function, PythonFile
+from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
-from waddlegen.measures import health_route, metrics_route
+from waddlegen.measures import (
+    health_route,
+    is_constant_answer,
+    library_views,
+    metrics_route,
+)
 from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -336,7 +341,7 @@ def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
         readinessProbe: {httpGet: {path: /health, port: http}}
     """
     if not module.is_service or any(
-        re.search("health|terminus", each.module)
+        "health" in each.module or "terminus" in each.module
         for file in module.python
         for each in file.imports
         if not module.code.by_stem.get(each.module.rpartition(".")[2])
@@ -432,6 +437,31 @@ def health_made_up(module: ModuleSource) -> Iterator[Problem]:
                 break
 
 
+@rule("WB516", severity=Severity.WARNING, topic="health", checklist="P2")
+def health_that_never_fails(module: ModuleSource) -> Iterator[Problem]:
+    """The health route answers the same words for ever.
+
+    It says healthy while the database is away, so that nothing is taken out of the balancer and
+    nobody is alerted. Ask each dependency, say what it answers and since when the module runs,
+    and answer 503 while one is missing.
+
+    Bad:
+        @app.route("/health")
+        async def health(): return {"status": "healthy", "module": NAME, "version": VERSION}
+    Good:
+        app.register_blueprint(create_health_blueprint(NAME, VERSION, {"database": db.ping}))
+    """
+    for route in module.routes:
+        if not re.search(r"(^|/)health/?$", route.path) or route.websocket:
+            continue
+        if is_constant_answer(route.function):
+            yield module.problem(
+                route.file,
+                route.function.line,
+                f"`{route.label}` says the same whatever happens; ask the dependencies",
+            )
+
+
 @rule("WB513", severity=Severity.WARNING, topic="health")
 def liveness_needs_others(module: ModuleSource) -> Iterator[Problem]:
     """Liveness depends on a database or on the host's load.
@@ -484,8 +514,7 @@ def no_metrics(module: ModuleSource) -> Iterator[Problem]:
     if not module.is_service:
         return
     if metrics_route(module) is None:
-        path, line = application(module)
-        yield module.problem(path, line, "there is no GET /metrics")
+        yield _missing_metrics(module)
         for pod in module.delivery.manifests.pods:
             place = pod.notes["prometheus.io/scrape"]
             if place.shown == "true":
@@ -514,9 +543,22 @@ def no_metrics(module: ModuleSource) -> Iterator[Problem]:
         ):
             yield module.problem(
                 route.file,
-                route.line,
+                route.function.line,
                 "/metrics answers JSON, which Prometheus cannot read",
             )
+
+
+def _missing_metrics(module: ModuleSource) -> Problem:
+    """That /metrics is missing; where flask_core has a view of it, beside that of /health."""
+    path, line = application(module)
+    if not library_views(module, "metrics"):
+        return module.problem(path, line, "there is no GET /metrics")
+    for function, call in module.calls_by_name.get("register_blueprint", ()):
+        inside = (c for c in function.calls if call.line <= c.line <= call.end_line)
+        if module.entry and function in module.entry.functions:
+            if any("health" in each.last for each in inside):
+                path, line = module.entry.path, call.line
+    return module.problem(path, line, "there is no GET /metrics")
 
 
 _ENDLESS = re.compile(
@@ -554,13 +596,70 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
                         call.column,
                     )
                     break
-    for file, _, call in module.calls():
-        if call.last in _METRICS and call.target.rpartition(".")[2] in told:
+    for file, call in _metrics(module):
+        endless = [each for each in _labels_of(call) or () if _ENDLESS.search(each)]
+        if endless or call.target.rpartition(".")[2] in told:
             message = "a label of this metric takes endlessly many values"
-            yield module.problem(file, call.line, message, call.column)
+            # Written over several lines, the labels are what stands last.
+            line = max(call.line, call.end_line - 1) if endless else call.line
+            yield module.problem(file, line, message, call.column)
 
 
 _METRICS = frozenset({"Counter", "Gauge", "Histogram", "Summary"})
+
+
+def _metrics(module: ModuleSource) -> Iterator[tuple[PythonFile, Call]]:
+    """Every metric of prometheus_client that the module makes and gives a name."""
+    for file in module.python:
+        if not any(each.module.startswith("prometheus") for each in file.imports):
+            continue
+        for call in file.calls:
+            if call.last in _METRICS and call.target:
+                yield file, call
+
+
+def _labels_of(call: Call) -> list[str] | None:
+    """The names of a metric's labels; None when not all of them can be seen."""
+    given = call.argument(2, "labelnames")
+    if given is None:
+        return [] if not (call.star or call.double_star) else None
+    if given.kind != "list" or given.names:
+        return None
+    return [name for name in given.text.split(",") if name]
+
+
+@rule("WB906", severity=Severity.ERROR, topic="metrics", checklist="M1")
+def labels_that_do_not_fit(module: ModuleSource) -> Iterator[Problem]:
+    """A metric is given other labels than it has.
+
+    prometheus_client raises ValueError there: the request, or the task, ends in an error after
+    it has done its work. Give each label of the definition, and no other.
+
+    Bad:
+        DONE = Counter("done_total", "Jobs", ["kind", "result"])
+        DONE.labels("mail", str(community_id), "ok").inc()
+    Good:
+        DONE.labels("mail", "ok").inc()
+    """
+    known: dict[str, list[str] | None] = {}
+    for _, made in _metrics(module):
+        name = made.target.rpartition(".")[2]
+        known[name] = None if name in known else _labels_of(made)
+    if not known:
+        return
+    for file, _, call in module.calls():
+        names = known.get(call.receiver.rpartition(".")[2])
+        if call.last != "labels" or names is None or call.star or call.double_star:
+            continue
+        unknown = sorted(call.keywords.keys() - set(names))
+        if unknown:
+            message = f"this metric has no label `{unknown[0]}`: ValueError"
+        elif len(call.args) + len(call.keywords) != len(names):
+            given = len(call.args) + len(call.keywords)
+            message = f"this metric has {len(names)} labels, not {given}: ValueError"
+        else:
+            continue
+        yield module.problem(file, call.line, message, call.column)
 
 
 @rule("WB905", severity=Severity.WARNING, topic="metrics", checklist="M1")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from waddlegen.facts.python import Call, Function, Handler, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
+from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -38,20 +39,55 @@ def unguarded_view(module: ModuleSource) -> Iterator[Problem]:
     """
     if module.uses_create_app or _handles_everything(module):
         return
-    for route in module.routes:
-        function = route.function
-        guarded = any(
-            _GUARDS.search(call.name) for call in (*route.decorators, *route.above)
+    open_views = [route for route in module.routes if _is_unguarded(module, route)]
+    # What no view has is missing once: in the application.
+    if len(open_views) > 2 and len(open_views) * 2 > len(module.routes):
+        path, line = application(module)
+        yield module.problem(
+            path,
+            line,
+            f"an error in any of {len(open_views)} views is answered by an HTML page",
         )
-        if guarded or route.websocket or not _can_fail(function):
-            continue
-        if any(handler.broad for handler in function.handlers):
-            continue
+        return
+    for route in open_views:
         yield module.problem(
             route.file,
             route.guard_line,
-            f"an error in `{function.name}` is answered by an HTML page; guard the view",
+            f"an error in `{route.function.name}` is answered by an HTML page; guard the"
+            " view",
         )
+
+
+def _is_unguarded(module: ModuleSource, route: Route) -> bool:
+    """Whether a view may fail, and nothing around it answers that."""
+    function = route.function
+    if route.websocket or route.is_open or not _can_fail(function):
+        return False
+    if any(handler.broad for handler in function.handlers):
+        return False
+    names = {call.name for call in (*route.decorators, *route.above)}
+    return not any(_guards(module, route.file, name, 2) for name in sorted(names))
+
+
+def _guards(module: ModuleSource, file: PythonFile, name: str, depth: int) -> bool:
+    """Whether a decorator answers what a view raises: by itself, or by one it is made of."""
+    if _GUARDS.search(name):
+        return True
+    for other, number in module.code.resolve(file, name)[:2] if depth else ():
+        for inner in other.within(number):
+            if inner.name != "<module>" and any(h.broad for h in inner.handlers):
+                return True
+            made_of = (*inner.calls, *inner.decorators)
+            if any(c.name != name and _GUARDS.search(c.name) for c in made_of):
+                return True
+            if any(
+                c.last in module.code.functions
+                and c.last != name
+                and _guards(module, other, c.name, depth - 1)
+                for c in made_of
+            ):
+                return True
+    return False
 
 
 def _handles_everything(module: ModuleSource) -> bool:
@@ -134,6 +170,33 @@ def swallowed_exception(module: ModuleSource) -> Iterator[Problem]:
                 continue
             if message:
                 yield module.problem(file, handler.line, message)
+        for call in function.calls:
+            if call.last == "suppress" and _suppresses_work(function, call):
+                message = "every error is swallowed here without a word"
+                yield module.problem(file, call.line, message, call.column)
+
+
+_LEAVES = re.compile(
+    r"close|stop|shutdown|clean|teardown|disconnect|cancel|release|dispose|unlink|rollback|"
+    r"remove|delete|kill|terminate|unsubscribe|wait_closed|^(log|debug|info|warning|error)$",
+    re.I,
+)
+
+
+def _suppresses_work(function: Function, call: Call) -> bool:
+    """Whether `suppress(Exception)` stands around more than what tidies up."""
+    caught = {value.text.rpartition(".")[2] for value in call.args}
+    if not caught & {"Exception", "BaseException"}:
+        return False
+    others = [c.line for c in function.calls if c.name == call.name]
+    end = min((line for line in others if line > call.line), default=10**9)
+    inside = [
+        each
+        for each in function.calls
+        if f"with:{call.name}" in each.guarded and call.line <= each.line < end
+    ]
+    work = [c for c in inside if c.awaited or not _LEAVES.search(c.last)]
+    return bool(work) and not all(_LEAVES.search(c.last) for c in work)
 
 
 def _claims_success(function: Function, handler: Handler) -> str:
@@ -245,128 +308,6 @@ def _is_empty(value: Value, texts: tuple[str, ...]) -> bool:
         last = value.text.rpartition(".")[2]
         return last in {"jsonify", "success_response"} and not names
     return value.kind in {"dict", "list", "none"} and not names
-
-
-_HTTP_VERBS = frozenset("get post put patch delete head options request".split())
-
-
-@rule("WB213", severity=Severity.ERROR, topic="timeout", checklist="CQ4")
-def call_without_timeout(module: ModuleSource) -> Iterator[Problem]:
-    """A call to another service waits as long as that service likes.
-
-    One slow service then holds the workers of every service that calls it. Give the session, or
-    the call, a timeout.
-
-    Bad:
-        async with aiohttp.ClientSession() as session:
-    Good:
-        timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-    """
-    for file in module.python:
-        requests = _library(file, "requests")
-        aiohttp = _library(file, "aiohttp")
-        httpx = _library(file, "httpx")
-        urllib = _library(file, "urllib.request")
-        timed = _timed_sessions(file)
-        for function in file.functions:
-            for call in function.calls:
-                message = ""
-                head = call.name.partition(".")[0]
-                if requests and (head in requests or call.name in requests):
-                    message = _requests(call)
-                elif (
-                    aiohttp
-                    and call.last == "ClientSession"
-                    and (head in aiohttp or call.name in aiohttp)
-                ):
-                    message = _session(call, file, timed)
-                elif httpx and (head in httpx or call.name in httpx):
-                    message = _httpx(call)
-                elif call.last == "urlopen" and (urllib or head == "urllib"):
-                    if len(call.args) < 3 and not _bounded(call):
-                        message = "urlopen waits for ever; pass timeout="
-                elif (
-                    requests
-                    and call.last in _HTTP_VERBS
-                    and _requests_session(call, file)
-                ):
-                    message = _requests(call)
-                if message:
-                    yield module.problem(file, call.line, message, call.column)
-
-
-def _library(file: PythonFile, name: str) -> set[str]:
-    """The names under which a file knows a library, or parts of it."""
-    return {
-        each.alias
-        for each in file.imports
-        if each.module == name and (each.name or "." not in each.alias or True)
-    }
-
-
-def _endless(file: PythonFile) -> frozenset[str]:
-    """The names of timeouts that are none."""
-    return frozenset(
-        call.target
-        for call in file.calls
-        if call.last == "ClientTimeout" and call.target
-        if (total := call.argument(0, "total")) is not None and total.kind == "none"
-        if not {"sock_read", "connect", "sock_connect"} & call.keywords.keys()
-    )
-
-
-def _bounded(call: Call, endless: frozenset[str] = frozenset()) -> bool:
-    """Whether a call has a timeout, its own or that of a context around it."""
-    given = call.keywords.get("timeout")
-    if given is not None:
-        return given.kind != "none" and given.text not in endless
-    return call.double_star or any(
-        guard in {"with:asyncio.timeout", "with:async_timeout.timeout", "with:timeout"}
-        for guard in call.guarded
-    )
-
-
-def _requests(call: Call) -> str:
-    """A call of requests, or of a session of it."""
-    if call.last not in _HTTP_VERBS or _bounded(call):
-        return ""
-    return "requests waits for ever without a timeout; pass timeout="
-
-
-def _requests_session(call: Call, file: PythonFile) -> bool:
-    """Whether the receiver is a session of requests."""
-    return any(
-        other.name in {"requests.Session", "requests.session"}
-        and other.target == call.receiver
-        for other in file.calls
-    )
-
-
-def _httpx(call: Call) -> str:
-    """httpx has a default of five seconds, which can be switched off."""
-    given = call.keywords.get("timeout")
-    if given is not None and given.kind == "none":
-        return "timeout=None switches httpx's timeout off"
-    return ""
-
-
-def _timed_sessions(file: PythonFile) -> set[str]:
-    """Names of sessions all of whose calls have a timeout of their own."""
-    calls: dict[str, list[bool]] = {}
-    for call in file.calls:
-        if call.last in _HTTP_VERBS | {"ws_connect"} and call.receiver:
-            calls.setdefault(call.receiver, []).append(_bounded(call))
-    return {name for name, bounded in calls.items() if all(bounded)}
-
-
-def _session(call: Call, file: PythonFile, timed: set[str]) -> str:
-    """A session of aiohttp: its own timeout, or one on each of its calls."""
-    if _bounded(call, _endless(file)) or call.star:
-        return ""
-    if call.target in timed:
-        return ""
-    return "this session has no timeout of its own; pass timeout=aiohttp.ClientTimeout(...)"
 
 
 @rule("WB214", severity=Severity.WARNING, topic="exception", checklist="CQ4")

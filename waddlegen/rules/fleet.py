@@ -45,10 +45,23 @@ def payload_nobody_takes(module: ModuleSource) -> Iterator[Problem]:
             name, why = wrong[0]
             yield module.problem(
                 file,
-                call.line,
+                _line_of(function, call, why),
                 f"{name} refuses this: {why} at {call.last.upper()} {path}",
                 call.column,
+                topic="validation",
             )
+
+
+def _line_of(function: Function, call: Call, why: str) -> int:
+    """Where the key stands that is too much; else where the body is sent."""
+    body = call.keywords["json"]
+    begins = {a.line for a in function.assigns if a.target == body.text} | set(
+        range(call.line, call.end_line + 1)
+    )
+    for begin, key, line in function.keys:
+        if begin in begins and f"forbids `{key}`" in why:
+            return line
+    return call.line
 
 
 def _sent(function: Function, call: Call) -> frozenset[str] | None:
@@ -116,13 +129,16 @@ def _mentions(module: ModuleSource, word: str) -> bool:
     )
 
 
+_TAKES_MODEL = re.compile(r"^(validate|read|parse|load|body)_?\w*$|^\w+_body$")
+
+
 def _model_names(route: Route) -> Iterator[str]:
     """The names of the models that a view's body becomes."""
     for call in (*route.decorators, *route.function.calls):
         named = [v.text for v in call.args if v.kind == "name"]
         if call.last in {"model_validate", "parse_obj"}:
             yield call.receiver.rpartition(".")[2]
-        elif call.last in {"validate_json", "validate_request", "read_body"} and named:
+        elif _TAKES_MODEL.search(call.last) and named:
             yield named[0].rpartition(".")[2]
         elif call.double_star and call.last[:1].isupper():
             yield call.last

@@ -63,16 +63,17 @@ def missing_manifest(module: Delivery) -> Iterator[Problem]:
     servers = [pod for pod, each in _servers(module) if each.ports]
     if not servers:
         return
-    services = [m for m in manifests.visible if m.kind == "Service"]
     # A Service whose selector is wrong is there; its own rule tells what is wrong.
-    own = [m for m in services if m in manifests.own]
+    if "Service" in kinds:
+        return
+    services = [m for m in manifests.visible if m.kind == "Service"]
     leads = any(
         pod in chosen(manifests, m, m.spec["selector"])
         for m in services
         if m.spec["selector"].keys
         for pod in servers
     )
-    if not own and not leads:
+    if not leads:
         each = servers[0].manifest
         message = f"no Service leads to {each.title}"
         yield each.problem(each.root, message, "add k8s/service.yaml")
@@ -80,11 +81,10 @@ def missing_manifest(module: Delivery) -> Iterator[Problem]:
 
 def _is_charted(module: Delivery) -> bool:
     """Whether a Helm chart deploys the module, as far as its texts tell."""
-    for path in module.survey.yaml:
-        if module.survey.in_chart(path):
-            text = module.survey.text(path)
-            if any(name in text for name in module.names):
-                return True
+    for path in module.survey.charted:
+        text = module.survey.text(path)
+        if any(name in text for name in module.names):
+            return True
     return False
 
 
@@ -469,9 +469,12 @@ def single_replica(module: Delivery) -> Iterator[Problem]:
             _is_about(scaler, each)
             for scaler in module.manifests.of("HorizontalPodAutoscaler", "ScaledObject")
         )
-        budgets = [
+        own = tuple(module.manifests.of("PodDisruptionBudget"))
+        everybodys = (
             m for m in module.manifests.visible if m.kind == "PodDisruptionBudget"
-        ]
+        )
+        # Most often one of its own does.
+        budgets = (*own, *everybodys)
         guarded = any(
             pod in chosen(module.manifests, b, b.spec.at("selector", "matchLabels"))
             for b in budgets
@@ -481,7 +484,7 @@ def single_replica(module: Delivery) -> Iterator[Problem]:
             message = f"{each.title} has one replica"
             place = replicas or each.spec
             yield each.problem(place, message, "set `replicas: 3`")
-        elif not guarded and not any(b in module.manifests.own for b in budgets):
+        elif not guarded and not own:
             message = f"no PodDisruptionBudget guards {each.title}"
             yield each.problem(each.root, message, "add one with `maxUnavailable: 1`")
 

@@ -249,6 +249,8 @@ def _readme_ports(module: ModuleSource, default: str) -> Iterator[Problem]:
     """Addresses of the README that name a route of the module at another port."""
     paths = {route.path.rstrip("/") for route in module.routes} | {"/health"}
     for number, line in enumerate((module.read("README.md") or "").splitlines(), 1):
+        if "localhost:" not in line:
+            continue
         for port, path in re.findall(r"localhost:(\d{4,5})(/[\w/.-]*)", line):
             if port != default and path.rstrip("/") in paths:
                 yield module.problem(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from waddlegen.facts.python import Call, Function, PythonFile, Value
-from waddlegen.facts.words import is_secret, words
+from waddlegen.facts.words import is_one_time, is_personal, is_secret, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     audits,
     core_logger,
     is_log_call,
     makes_aaa,
+    once,
     rotation,
     sets_up_aaa,
     structured_share,
     writes_events,
 )
+from waddlegen.rules.disclosed import MASKS, given_away
 from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -274,16 +276,27 @@ def log_level_fixed(module: ModuleSource) -> Iterator[Problem]:
     if not module.is_service:
         return
     known = any(read.name.endswith("LOG_LEVEL") for read in module.env)
-    core = any(
-        call.args and call.args[0].text == "LOG_LEVEL"
-        for file in module.core[1]
-        for call in file.calls
-        if call.last == "getenv"
-    )
-    setup = sets_up_aaa(module) or core_logger(module)
-    if not known and not module.uses_create_app and not (setup and core):
+    if known or module.uses_create_app or _reads_level(module.python):
+        return
+    core = module.once_for_all(_reads_level, lambda: _reads_level(module.core[1]))
+    if not (core and (sets_up_aaa(module) or core_logger(module))):
         path, line = application(module)
         yield module.problem(path, line, "LOG_LEVEL is never read")
+
+
+def _reads_level(files: Sequence[PythonFile]) -> bool:
+    """Whether some files read LOG_LEVEL, of the environment under whatever name."""
+    return any(
+        call.args and call.args[0].text.endswith("LOG_LEVEL")
+        for file in files
+        for call in file.calls
+        if call.last in {"getenv", "get"}
+    ) or any(
+        name.endswith("[LOG_LEVEL]")
+        for file in files
+        for function in file.functions
+        for name in (*function.subscripted, *(f"[{n}]" for n, _ in function.environ))
+    )
 
 
 def _writes_elsewhere(call: Call) -> bool:
@@ -323,13 +336,6 @@ def eager_log_format(module: ModuleSource) -> Iterator[Problem]:
                 )
 
 
-_MASKS = re.compile(
-    r"mask|redact|hash|len$|bool$|sanitiz|obfusc|hide|fingerprint|type$|isinstance|truncate|"
-    r"safe|shorten|scrub|count",
-    re.I,
-)
-
-
 @rule("WB611", severity=Severity.ERROR, topic="log", checklist="L2")
 def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
     """A secret, or everything that may hold one, is written into the log.
@@ -341,17 +347,318 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
     Good:
         logger.info("using a token of %d characters", len(token))
     """
-    for file, function, call in module.calls():
-        if call.name == "print" and is_script(file):
-            continue
-        if not is_log_call(call.name, call.last) and call.name != "print":
-            if not (call.last in _WRAPPERS and writes_events(module, file, call)):
-                continue
+    told: set[tuple[str, int]] = set()
+    for file, function, call in _log_calls(module):
         name = _told(file, function, call)
+        values = (*call.args, *call.keywords.values())
+        for value in values if not name else ():
+            name = name or given_away(module, file, function, call, value)
+        name = name or _spread_secret(function, call)
         if name:
+            told.add((file.path, call.line))
             yield module.problem(
                 file, call.line, f"`{name}` is written into the log", call.column
             )
+    for file, line, column, name in _through_helpers(module):
+        if (file.path, line) not in told:
+            told.add((file.path, line))
+            message = f"`{name}` is written into the log"
+            yield module.problem(file, line, message, column)
+
+
+def _log_calls(module: ModuleSource) -> Iterator[tuple[PythonFile, Function, Call]]:
+    """The calls that write into the log, or onto the terminal of a service."""
+    for file, function, call in module.calls():
+        if call.name == "print":
+            if not is_script(file):
+                yield file, function, call
+        elif is_log_call(call.name, call.last):
+            yield file, function, call
+        elif call.last in _WRAPPERS and writes_events(module, file, call):
+            yield file, function, call
+
+
+def _spread_secret(function: Function, call: Call) -> str:
+    """The secret in a dict that is spread into an event's fields."""
+    for value in call.spread:
+        written = value
+        for assign in function.assigns:
+            if assign.target == value.text and assign.value.kind == "dict":
+                written = assign.value
+        if written.kind != "dict":
+            continue
+        for name in written.names:
+            if MASKS.search(name):
+                break
+            if is_secret(name) or is_one_time(name) or _kept_hashed(function, name):
+                return name
+    return ""
+
+
+def _kept_hashed(function: Function, name: str) -> bool:
+    """Whether a code is one that only its hash is kept of."""
+    if words(name)[-1:] not in (["code"], ["pin"], ["key"]):
+        return False
+    return any(
+        re.search(r"(^|_)(digest|hash|hashed|sha\d+)$", call.last)
+        and any(value.text == name for value in call.args)
+        for call in function.calls
+    )
+
+
+def _through_helpers(
+    module: ModuleSource,
+) -> Iterator[tuple[PythonFile, int, int, str]]:
+    """Secrets that are handed to a function which logs what it is given.
+
+    Where the function does more with it than to log it, its log line is what is wrong.
+    """
+    for last, (home, helper, line, logged, only) in _helpers(module).items():
+        for function, call in module.calls_by_name.get(last, ()):
+            file = next(f for f in module.python if function in f.functions)
+            if "." not in call.name and file is not home:
+                continue
+            names = [p.name for p in helper.parameters if p.kind == "positional"]
+            places = names[1:] if helper.cls and "." in call.name else names
+            values = [
+                value
+                for name, value in (
+                    *zip(places, call.args, strict=False),
+                    *call.keywords.items(),
+                )
+                if name in logged or (name not in names and "**" in logged)
+            ]
+            given = Call(call.name, call.line, call.column, tuple(values))
+            given.end_line = call.end_line
+            name = _told(file, function, given)
+            for value in values if not name else ():
+                name = name or given_away(module, file, function, given, value)
+            if name and only:
+                yield file, call.line, call.column, name
+            elif name:
+                yield home, line, 1, name
+
+
+def _helpers(
+    module: ModuleSource,
+) -> dict[str, tuple[PythonFile, Function, int, set[str], bool]]:
+    """The functions that log a parameter: where, which, and whether that is all they do."""
+    found: dict[str, tuple[PythonFile, Function, int, set[str], bool]] = {}
+    for file, function, call in module.calls():
+        if not function.parameters or not is_log_call(call.name, call.last):
+            continue
+        if len(module.code.functions.get(function.name, ())) != 1:
+            continue
+        said = {
+            value.text
+            for value in (*call.args, *call.keywords.values(), *call.spread)
+            if value.kind == "name"
+        }
+        said |= {
+            name
+            for value in call.args
+            if value.kind in {"fstring", "format"}
+            for name in value.names
+        }
+        logged = {p.name for p in function.parameters if p.name in said}
+        if any(p.kind == "double_star" and p.name in said for p in function.parameters):
+            logged.add("**")
+        others = {
+            name
+            for each in function.calls
+            if each is not call and not is_log_call(each.name, each.last)
+            for value in (*each.args, *each.keywords.values())
+            for name in value.names
+        }
+        if logged and function.name != "__init__":
+            found[function.name] = (
+                file,
+                function,
+                call.line,
+                logged,
+                not logged & others,
+            )
+    return found
+
+
+@rule("WB613", severity=Severity.WARNING, topic="log", checklist="L2")
+def personal_in_log(module: ModuleSource) -> Iterator[Problem]:
+    """An e-mail address, a phone number or a one-time code is written into the log.
+
+    Logs are kept longer and read by more people than the table it is from; a code in them still
+    opens what it opens. Log the id of the row.
+
+    Bad:
+        logger.info("ticket %s for %s", row["ticket_code"], data["holder_email"])
+    Good:
+        logger.info("ticket %s issued", row["id"])
+    """
+    for file, function, call in _log_calls(module):
+        for value in (*call.args, *call.keywords.values()):
+            name = _personal(module, file, call, value)
+            if name:
+                yield module.problem(
+                    file, call.line, f"`{name}` is written into the log", call.column
+                )
+                break
+
+
+def _personal(module: ModuleSource, file: PythonFile, call: Call, value: Value) -> str:
+    """The personal name among those that a value writes out."""
+    if value.kind not in {"name", "subscript", "call", "fstring", "format", "dict"}:
+        return ""
+    if any(MASKS.search(name) for name in value.names):
+        return ""
+    names = [*value.names] if value.kind != "call" else []
+    if value.kind == "subscript":
+        names = [value.text.rpartition("[")[2].rstrip("]")]
+    elif value.kind in {"call", "fstring"} and _LOOKED_UP.search(
+        text := _text_of(module, file, call)
+    ):
+        if value.kind == "fstring" or value.text.endswith(".get"):
+            names += [a or b for a, b in _LOOKED_UP.findall(text)]
+    return next((n for n in names if is_personal(n) or is_one_time(n)), "")
+
+
+_LOOKED_UP = re.compile(r"""\[['"](\w+)['"]\]|\.get\(['"](\w+)['"]""")
+
+
+def _text_of(module: ModuleSource, file: PythonFile, call: Call) -> str:
+    """A call as it is written."""
+    return " ".join(
+        module.line_of(module.path(file.path), number)
+        for number in range(call.line, call.end_line + 1)
+    )
+
+
+@rule("WB614", severity=Severity.WARNING, topic="log")
+def raw_text_in_log(module: ModuleSource) -> Iterator[Problem]:
+    """What somebody wrote is put into a log line as it is.
+
+    A line break in it forges a line of the log, and what people say to each other is nobody's
+    to keep. Log ids and lengths; pass what must be there as a field, which is escaped.
+
+    Bad:
+        logger.info(f"{event['user_name']} said {event['message']}")
+    Good:
+        logger.info("message of %d characters in %s", len(event["message"]), channel_id)
+    """
+    raw = not _escapes(module)
+    for file, function, call in module.calls():
+        if (
+            call.last not in _FREE
+            or not call.args
+            or not is_log_call(call.name, call.last)
+        ):
+            continue
+        first = call.args[0]
+        if first.kind not in {"fstring", "format", "concat"} and "%s" not in first.text:
+            continue
+        for name in _looked_at(module, file, call):
+            base, last = name
+            private = last in _SAID and base in _FROM_CALLERS
+            title = raw and first.kind == "fstring" and last in _CALLED
+            title = title and base not in _OURS
+            if (private or title) and _is_from_caller(function, base):
+                yield module.problem(
+                    file,
+                    call.line,
+                    f"`{last}` is what somebody wrote, and goes into the log as it is",
+                    call.column,
+                )
+                break
+
+
+_FREE = frozenset("debug info warning error exception critical log".split())
+_SAID = frozenset(
+    "message text content prompt question chat_message message_text user_input "
+    "message_content".split()
+)
+_FROM_CALLERS = frozenset(
+    "request req event ev payload data body msg form command cmd params interaction chat "
+    "inner message question notification".split()
+)
+_OURS = frozenset("self cls config settings cfg conf app bot client".split())
+_CALLED = frozenset(
+    "username user_name display_name nickname nick title sender sender_name".split()
+)
+_PARTS = re.compile(
+    r"""\{(?P<a>[\w.]+?)(?:\[['"](?P<b>\w+)['"]\]|\.get\(['"](?P<c>\w+)['"][^{}]*\)"""
+    r"""|\.(?P<d>\w+))\}"""
+)
+
+
+def _looked_at(
+    module: ModuleSource, file: PythonFile, call: Call
+) -> Iterator[tuple[str, str]]:
+    """The parts of things that a log line shows raw: what of, and which."""
+    if call.args[0].kind == "fstring":
+        for match in _PARTS.finditer(_text_of(module, file, call)):
+            part = match["b"] or match["c"] or match["d"]
+            yield match["a"].rpartition(".")[2], part
+        return
+    for value in call.args[1:]:
+        if value.kind in {"name", "subscript"}:
+            base, _, last = value.text.rstrip("]").replace("[", ".").rpartition(".")
+            yield base.rpartition(".")[2], last
+
+
+def _is_from_caller(function: Function, name: str, depth: int = 2) -> bool:
+    """Whether a name is a parameter, or part of one, or what a request brought."""
+    if any(p.name == name for p in function.parameters):
+        return True
+    for assign in function.assigns:
+        if assign.target != name:
+            continue
+        source = assign.value
+        if source.kind in {"call", "await"} and _READS_BODY.search(source.text):
+            return True
+        if depth and source.kind in {"name", "subscript", "other", "call"}:
+            if any(
+                _is_from_caller(function, each.partition(".")[0], depth - 1)
+                for each in source.names
+                if not re.search(r"(response|resp|session|client)\b", each)
+            ):
+                return not source.text.endswith(".json")
+    return False
+
+
+_READS_BODY = re.compile(
+    r"(^|\.)(get_json|validate_input|validated|parse_body|read_body|body|get_body|json_body)$"
+)
+
+
+@once
+def _escapes(module: ModuleSource) -> bool:
+    """Whether the formatter that writes the module's lines escapes line breaks."""
+    if module.uses_create_app:
+        return True
+    if any(module.imports(name) for name in ("structlog", "pythonjsonlogger")):
+        return True
+    asked = {
+        each.name
+        for file in module.python
+        for each in file.imports
+        if each.module.startswith("flask_core")
+    }
+    for file in (*module.python, *module.core[1]):
+        formatters = {
+            made.name
+            for made in file.classes
+            if any(base.endswith("Formatter") for base in made.bases)
+        }
+        escaping = {
+            function.cls
+            for function in file.functions
+            if function.cls in formatters and function.name == "format"
+            if {"replace", "encode", "dumps", "repr", "translate"}
+            & {call.last for call in function.calls}
+        }
+        for function in file.functions if escaping else ():
+            if any(call.last in escaping for call in function.calls):
+                if file in module.python or function.name in asked:
+                    return True
+    return False
 
 
 _WRAPPERS = frozenset("event log_event audit auth_event log emit_event aaa".split())
@@ -367,9 +674,9 @@ def _told(file: PythonFile, function: Function, call: Call) -> str:
     for value in (*call.args, *call.keywords.values()):
         if value.kind in {"str", "num", "none", "bool"}:
             continue
-        if value.kind == "call" and _MASKS.search(value.text):
+        if value.kind == "call" and MASKS.search(value.text):
             continue
-        masked = [n for n in value.names if _MASKS.search(n.rpartition(".")[2])]
+        masked = [n for n in value.names if MASKS.search(n.rpartition(".")[2])]
         key = value.text.rpartition("[")[2].rstrip("]")
         if value.kind == "subscript" and is_secret(key):
             return key

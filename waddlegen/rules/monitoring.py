@@ -85,12 +85,11 @@ def faulty_expression(expr: str) -> str:
         return "a quote does not end"
     closing = {")": "(", "]": "[", "}": "{"}
     waiting: list[str] = []
-    for character in bare:
+    for character in re.findall(r"[][(){}]", bare):
         if character in "([{":
             waiting.append(character)
-        elif character in closing:
-            if not waiting or waiting.pop() != closing[character]:
-                return f"`{character}` closes nothing"
+        elif not waiting or waiting.pop() != closing[character]:
+            return f"`{character}` closes nothing"
     if waiting:
         return f"`{waiting[-1]}` is not closed"
     if _DANGLING.search(bare.strip()):

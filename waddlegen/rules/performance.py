@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Call, Function, Loop, PythonFile, Value
@@ -46,17 +47,69 @@ def blocking_call_in_async(module: ModuleSource) -> Iterator[Problem]:
         async def user(user_id):
             return await asyncio.to_thread(db.executesql, "SELECT ...", [user_id])
     """
+    inner: dict[tuple[str, int], Problem] = {}
     for file in module.python:
         dals = _dals(module, file)
         for function in file.functions:
             if not function.is_async:
                 continue
+            yield from _lazy_pages(module, file, function)
             for call in function.calls:
                 why = _blocks(module, file, call, dals) or _blocks_below(
                     module, file, function, call, dals
                 )
+                if not why:
+                    found = _blocks_in_object(module, function, call)
+                    if found:
+                        why = _says(call, found.call)
+                        place = (found.file.path, found.call.line)
+                        inner[place] = _inside(module, found, file, call)
                 if why:
                     yield module.problem(file, call.line, why, call.column)
+    yield from inner.values()
+
+
+class _Blocking(NamedTuple):
+    """A call that blocks, and where it stands."""
+
+    file: PythonFile
+    call: Call
+
+
+def _says(call: Call, inner: Call) -> str:
+    """What is wrong with a call that leads to another one that blocks."""
+    return (
+        f"`{call.name}` calls `{inner.name}`, which blocks every other request while it"
+        " waits"
+    )
+
+
+def _inside(
+    module: ModuleSource, found: _Blocking, file: PythonFile, call: Call
+) -> Problem:
+    """What to say where it blocks, when it is called through an object of another file."""
+    where = f"{module.path(file.path)}:{call.line}"
+    message = f"`{found.call.name}` blocks every other request: {where} is async"
+    return module.problem(found.file, found.call.line, message, found.call.column)
+
+
+def _lazy_pages(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> Iterator[Problem]:
+    """Pages of AWS that are asked for while a loop goes over them, not when it is made."""
+    lazy = {
+        assign.target
+        for assign in function.assigns
+        if any(name.endswith(".paginate") for name in assign.value.names)
+        or assign.value.text.endswith(".paginate")
+    }
+    if not (lazy or function.loops) or not module.imports("boto3"):
+        return
+    for loop in function.loops:
+        over = loop.over.text
+        if loop.kind != "async" and (over in lazy or over.endswith(".paginate")):
+            message = "each page is a call of AWS that blocks every other request"
+            yield module.problem(file, loop.line, message)
 
 
 def _blocks_below(
@@ -65,6 +118,7 @@ def _blocks_below(
     caller: Function,
     call: Call,
     dals: set[str],
+    depth: int = 2,
 ) -> str:
     """Why a function of the module that is called here blocks; nothing when it does not."""
     for other, function in _below(module, file, caller, call):
@@ -73,10 +127,11 @@ def _blocks_below(
         for inner in function.calls:
             blocks = _blocks(module, other, inner, dals)
             if blocks or _asks_redis(module, other, inner):
-                return (
-                    f"`{call.name}` calls `{inner.name}`, which blocks every other request"
-                    " while it waits"
-                )
+                return _says(call, inner)
+            if depth and inner.last != call.last:
+                deeper = _blocks_below(module, other, function, inner, dals, depth - 1)
+                if deeper:
+                    return _says(call, inner)
     return ""
 
 
@@ -94,6 +149,70 @@ def _below(
         for other, number in module.code.resolve(file, call.name)[:2]:
             if not other.functions[number].cls:
                 yield other, other.functions[number]
+
+
+# What a name of so many things says nothing of.
+_COMMON = frozenset(
+    "get set put post patch delete head options request close open read write run send start "
+    "stop add remove update find load save execute call connect commit json text submit "
+    "render log info error warning debug exception".split()
+)
+
+
+def _is_common(name: str) -> bool:
+    """Whether objects of many kinds have a method of this name."""
+    kinds = (dict, list, str, set, bytes, int)
+    return name in _COMMON or any(hasattr(kind, name) for kind in kinds)
+
+
+def _blocks_in_object(
+    module: ModuleSource, caller: Function, call: Call
+) -> _Blocking | None:
+    """The call that blocks inside the method of an object that is called here."""
+    if (
+        call.awaited
+        or "." not in call.name
+        or call.receiver in {"self", "cls", "super()"}
+    ):
+        return None
+    candidates = module.code.functions.get(call.last, ())
+    if not candidates or _is_common(call.last) or _is_start(caller):
+        return None
+    methods = [(file, file.functions[number]) for file, number in candidates]
+    if not all(m.cls for _, m in methods) or not _one_family(module, methods):
+        return None
+    for file, method in methods:
+        if method.is_async or method.yields or method.decorators:
+            continue
+        dals = _dals(module, file)
+        for inner in method.calls:
+            if _blocks(module, file, inner, dals):
+                return _Blocking(file, inner)
+            if _blocks_below(module, file, method, inner, dals, 1):
+                return _Blocking(file, inner)
+    return None
+
+
+def _is_start(function: Function) -> bool:
+    """Whether a function runs before there are requests that could wait."""
+    hooks = {call.last for call in function.decorators}
+    return bool(hooks & {"before_serving", "while_serving", "after_serving"})
+
+
+def _one_family(
+    module: ModuleSource, methods: Sequence[tuple[PythonFile, Function]]
+) -> bool:
+    """Whether methods are of one class, or of classes that one of them is the base of."""
+    names = {method.cls for _, method in methods}
+    if len(names) == 1:
+        return True
+    bases: dict[str, set[str]] = {
+        made.name: {base.rpartition(".")[2] for base in made.bases} | {made.name}
+        for file in module.python
+        for made in file.classes
+        if made.name in names
+    }
+    return bool(set.intersection(*(bases.get(name, {name}) for name in names)))
 
 
 _COMMANDS = frozenset(
@@ -143,7 +262,9 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
     if call.last == "run_until_complete" or name == "asyncio.run":
         return f"`{name}` cannot run inside a running event loop; await instead"
     head = name.partition(".")[0]
-    if call.last in _REQUESTS and _is_library(file, head, "requests"):
+    alias = "." not in name and origin.partition(".")[0] == "requests"
+    verb = origin.rpartition(".")[2] if alias else call.last
+    if verb in _REQUESTS and (alias or _is_library(file, head, "requests")):
         return (
             f"`{name}` blocks every other request while it waits; use aiohttp or httpx"
         )
@@ -159,14 +280,20 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
         )
     if call.last in {"commit", "rollback"} and call.receiver in dals:
         return f"`{name}` blocks until the database answers; run it in a thread"
-    if call.last not in {"get_paginator", "close"} and any(
-        made.target == call.receiver and made.name in _AWS for made in file.calls
-    ):
+    if call.last not in {"get_paginator", "close"} and _is_aws(module, file, call):
         return f"`{name}` blocks until AWS answers; run it in a thread"
     return ""
 
 
 _AWS = frozenset({"boto3.client", "boto3.resource"})
+
+
+def _is_aws(module: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether a call is one of a client of AWS that the file makes."""
+    if not any(name.rpartition(".")[2] in module.calls_by_name for name in _AWS):
+        return False
+    receiver = call.receiver
+    return any(made.name in _AWS and made.target == receiver for made in file.calls)
 
 
 def _pydal_chain(call: Call, dals: set[str]) -> bool:
@@ -226,6 +353,9 @@ def query_in_loop(module: ModuleSource) -> Iterator[Problem]:
         for function in file.functions:
             seen: set[int] = set()
             for call in function.calls:
+                if call.name == "map" and _maps_query(module, file, function, call):
+                    message = f"`{call.args[0].text}` asks once for every item"
+                    yield module.problem(file, call.line, message, call.column)
                 loop = call.loop
                 if (
                     loop is None
@@ -234,7 +364,11 @@ def query_in_loop(module: ModuleSource) -> Iterator[Problem]:
                 ):
                     continue
                 asks = _is_query(call) or _asks_here(function, call)
-                if asks or _queries_below(module, file, function, call):
+                if (
+                    asks
+                    or _queries_below(module, file, function, call)
+                    or _queries_in_object(module, function, call)
+                ):
                     seen.add(loop.line)
                     yield module.problem(
                         file,
@@ -330,11 +464,52 @@ def _queries_below(
     for other in file.functions:
         if other is function or other.name != call.last:
             continue
-        if other.is_async and not call.awaited:
+        if other.is_async and not (call.awaited or _is_gathered(function, call)):
             continue
         if (receiver == "self") == bool(other.cls):
             return any(_is_query(each) for each in other.calls) or bool(other.sql)
     return False
+
+
+def _is_gathered(function: Function, call: Call) -> bool:
+    """Whether a call is one of many that run side by side."""
+    return any(
+        each.last in {"gather", "as_completed", "wait"}
+        and each.line <= call.line <= each.end_line
+        for each in function.calls
+    )
+
+
+def _maps_query(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> bool:
+    """`map(self._with_points, users)`: a query for each of the users."""
+    if len(call.args) != 2 or call.args[0].kind != "name":
+        return False
+    name = call.args[0].text
+    if not _goes_over_data(Loop(call.line, call.args[1], ""), function):
+        return False
+    asked = Call(name, call.line, 1, awaited=True, last=name.rpartition(".")[2])
+    return _queries_below(module, file, function, asked)
+
+
+def _queries_in_object(module: ModuleSource, function: Function, call: Call) -> bool:
+    """Whether a call is of a method of the module that reads from a database."""
+    if "." not in call.name or call.receiver in {"self", "cls", "super()"}:
+        return False
+    candidates = module.code.functions.get(call.last, ())
+    if not candidates or _is_common(call.last):
+        return False
+    awaited = call.awaited or _is_gathered(function, call)
+    methods = [file.functions[number] for file, number in candidates]
+    return all(m.cls and m.is_async == awaited and _reads(m) for m in methods)
+
+
+def _reads(function: Function) -> bool:
+    """Whether all that a function does in a database is to read, once or more."""
+    return bool(function.sql) and all(
+        re.match(r"\s*(SELECT|WITH)\b", each.text, re.I) for each in function.sql
+    )
 
 
 def _asks_here(function: Function, call: Call) -> bool:

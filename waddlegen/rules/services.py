@@ -206,8 +206,7 @@ def _has_charted_maps(module: Delivery) -> bool:
     """Whether a Helm chart makes ConfigMaps, whose names cannot be seen."""
     return any(
         b"kind: ConfigMap" in module.survey.content(path)
-        for path in module.survey.yaml
-        if module.survey.in_chart(path)
+        for path in module.survey.charted
     )
 
 

@@ -140,7 +140,7 @@ def illegal_value(module: Delivery) -> Iterator[Problem]:
     for each in module.manifests.own:
         if f"{each.kind} {each.api_version}" not in table().kinds:
             continue
-        for node in each.root.walk():
+        for node in each.mappings:
             for key in node.keys.keys() & _WORDS.keys():
                 # The ports of a NetworkPolicy have a rule of their own.
                 if key != "protocol" or each.kind != "NetworkPolicy":

@@ -9,9 +9,9 @@ from waddlegen.facts.python import Call, Function, PythonFile, Return
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     benchmarked,
-    edge_cases,
     integration_tests,
     once,
+    refusals_tested,
     shell_suites,
     test_functions,
 )
@@ -71,16 +71,39 @@ def test_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
             assert requests.get(URL).status_code == 200
     """
     for file, function in test_functions(module):
+        told = list(_empty_assertions(module, file, function))
         message = _cannot_fail(module, file, function)
-        if message:
+        if message and not told:
             yield module.problem(file, function.line, message)
+        for line, why in told:
+            yield module.problem(file, line, why)
         for each in function.asserts:
             served = [s for s in each.value.statuses if s < 300]
             broken = [s for s in each.value.statuses if s >= 500]
-            status = any(re.search("status", name) for name in each.value.names)
-            if served and broken and status:
+            if served and broken and any("status" in n for n in each.value.names):
                 message = f"this is as content with {broken[0]} as with {served[0]}"
                 yield module.problem(file, each.line, message)
+
+
+def _empty_assertions(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> Iterator[tuple[int, str]]:
+    """The assertions of a test that hold whatever the program does, and why."""
+    inner = [function, *_nested(file, function)]
+    asserts = [each for part in inner for each in part.asserts]
+    calls = [call for part in inner for call in part.calls]
+    told: set[int] = set()
+    for each in asserts:
+        why, line = _empty(module, each, calls), each.line
+        if each.swallowed:
+            why, line = "what fails above is swallowed here", each.swallowed
+        elif mocked := _mocked_answer(file, each, calls):
+            why = f"this test asserts what its own mock of {mocked} answers"
+        elif all(map(_is_constant, asserts)) and _cannot_fail(module, file, function):
+            why = "this test asserts a constant"
+        if why and line not in told:
+            told.add(line)
+            yield line, why
 
 
 def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> str:
@@ -97,17 +120,9 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
         return ""
     inner = [function, *_nested(file, function)]
     asserts = [each for part in inner for each in part.asserts]
-    real = [
-        each
-        for each in asserts
-        if not (
-            each.value.kind in {"bool", "num", "str"}
-            and each.value.text not in {"False", "0", ""}
-        )
-    ]
     calls = [call for part in inner for call in part.calls]
     answers = {c.target for c in calls if _CLIENT.search(c.receiver) and c.target}
-    weak = [_weakness(file, each, answers, calls) for each in real]
+    weak = [_weakness(module, file, each, answers, calls) for each in asserts]
     if not all(weak):
         return ""
     if any(_HELPERS.search(call.last) or _HELPERS.search(call.name) for call in calls):
@@ -120,8 +135,6 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
         return ""
     if weak:
         return weak[0]
-    if asserts:
-        return "this test asserts a constant"
     if any(each.value.kind != "none" for each in function.returns):
         return "this test returns its result, which nobody looks at; assert it"
     return "this test asserts nothing"
@@ -135,43 +148,144 @@ _RUNS_THROUGH = re.compile(
 
 
 def _weakness(
-    file: PythonFile, each: Return, answers: set[str], calls: list[Call]
+    module: ModuleSource,
+    file: PythonFile,
+    each: Return,
+    answers: set[str],
+    calls: list[Call],
 ) -> str:
     """Why an assertion holds whatever the program does; nothing when it may not."""
     if each.value.kind in {"present", "name"} and each.value.text in answers:
         return "any answer at all satisfies this test"
     if each.perhaps:
         return "this test asserts something after some answers alone"
-    mocked = {
-        call.args[0].text
-        for call in calls
-        if call.last == "patch" and call.args and "return_value" in call.keywords
+    if _is_constant(each):
+        return "this test asserts a constant"
+    if _empty(module, each, calls) or each.swallowed:
+        return "this test cannot fail"
+    mocked = _mocked_answer(file, each, calls)
+    if mocked:
+        return f"this test asserts what its own mock of {mocked} answers"
+    return ""
+
+
+def _is_constant(each: Return) -> bool:
+    """Whether an assertion is of something written there that is true."""
+    return each.value.kind in {"bool", "num", "str"} and each.value.text not in {
+        *("False", "0", "")
     }
-    whole = {
-        f"{i.module}.{i.name}".strip(".") if i.name else i.module: i.alias
-        for i in (file.imports if mocked else ())
-    }
-    spelled: dict[str, str] = {}
-    for target in mocked:
-        holder, _, name = target.rpartition(".")
-        for known in (whole.get(target), f"{whole.get(holder, '?')}.{name}"):
-            spelled[known or "?"] = target
-    for call in calls:
-        if call.name.endswith("patch.object") and len(call.args) > 1:
-            if "return_value" in call.keywords and call.args[1].kind == "str":
-                name = f"{call.args[0].text}.{call.args[1].text}"
-                spelled[name] = name
-    results = {
-        c.target: spelled[c.name] for c in calls if c.target and c.name in spelled
-    }
+
+
+_DOUBLES = frozenset({"Mock", "MagicMock", "AsyncMock"})
+
+
+def _mocked_answer(file: PythonFile, each: Return, calls: list[Call]) -> str:
+    """The replaced function whose answer is all that an assertion looks at, if any."""
+    spelled = dict(_replaced(file, calls))
+    if not spelled:
+        return ""
+    asked = {call.name: spelled[call.name] for call in calls if call.name in spelled}
     for name in each.value.names:
-        if name in spelled:
-            return f"this test asserts what its own mock of {spelled[name]} answers"
+        if name in asked:
+            return asked[name]
+    results = {c.target: asked[c.name] for c in calls if c.target and c.name in asked}
     heads = {name.partition(".")[0] for name in each.value.names}
     if heads and heads <= results.keys():
-        first = results[sorted(heads)[0]]
-        return f"this test asserts what its own mock of {first} answers"
+        return results[sorted(heads)[0]]
     return ""
+
+
+def _replaced(file: PythonFile, calls: list[Call]) -> Iterator[tuple[str, str]]:
+    """Under which names a test calls what it has replaced by a fixed answer, and what."""
+    for call in calls:
+        fixed = "return_value" in call.keywords
+        first = call.args[0].text if call.args else ""
+        second = call.args[1] if len(call.args) > 1 else None
+        if call.last in _DOUBLES and fixed and "." in call.target:
+            yield call.target, call.target
+        elif call.last == "patch" and fixed and first:
+            yield from ((name, first) for name in _spellings(file, first))
+            yield call.target or first, first
+        elif second is None or second.kind != "str":
+            continue
+        elif call.name.endswith("patch.object") and fixed:
+            whole = f"{first}.{second.text}"
+            yield whole, whole
+            yield call.target or whole, whole
+        elif call.name == "monkeypatch.setattr" and len(call.args) > 2:
+            if _is_fixed(call.args[2].text, call.args[2].kind, calls):
+                yield f"{first}.{second.text}", f"{first}.{second.text}"
+
+
+def _is_fixed(text: str, kind: str, calls: list[Call]) -> bool:
+    """Whether what takes a function's place is a double, or a lambda."""
+    doubles = {c.target for c in calls if c.last in _DOUBLES and c.target}
+    return (
+        text in doubles or text == "Lambda" or text.rpartition(".")[2] in _DOUBLES
+        if kind in {"name", "call", "other"}
+        else False
+    )
+
+
+def _spellings(file: PythonFile, target: str) -> Iterator[str]:
+    """How a file may call what `patch` names by its whole path."""
+    holder, _, name = target.rpartition(".")
+    for each in file.imports:
+        if each.origin == target:
+            yield each.alias
+        elif each.origin == holder:
+            yield f"{each.alias}.{name}"
+
+
+# Of a mock, such an attribute is there whether it was called or not; it has to be called.
+_ASKS_MOCK = re.compile(
+    r"(assert_)?(not_|never_)?(called|awaited)(_once|_with|_once_with)*"
+    r"|assert_(has|any)_\w+|has_calls|(not|any)_call(ed)?"
+)
+_PROPERTIES = frozenset({"called"})
+_NO_METHODS = re.compile(r"(not_|never_)?(called|awaited)_\w+|not_called|has_calls")
+
+
+def _empty(module: ModuleSource, each: Return, calls: list[Call]) -> str:
+    """Why an assertion is of something that is always true; nothing when it is not."""
+    value = each.value
+    last = value.text.rpartition(".")[2]
+    if value.kind == "name" and "." in value.text:
+        if _ASKS_MOCK.fullmatch(last) and last not in _PROPERTIES:
+            return (
+                f"`{last}` is not called, so nothing is asked of the mock; add `(...)`"
+            )
+    if value.kind == "call" and "." in value.text and _NO_METHODS.fullmatch(last):
+        return (
+            f"a mock has no `{last}`, and makes up what is true; write `assert_{last}`"
+        )
+    if value.kind in {"call", "present"}:
+        name = value.text.removesuffix("()")
+        mine = [c for c in calls if c.name == name and c.line == each.line]
+        if mine and not mine[0].awaited and _is_coroutine(module, name):
+            return f"`{name}` is not awaited, and a coroutine is always true"
+    return ""
+
+
+def _is_coroutine(module: ModuleSource, name: str) -> bool:
+    """Whether a name can only be a coroutine function of the module or of its tests."""
+    last = name.rpartition(".")[2]
+    if any(hasattr(kind, last) for kind in (dict, list, str, set, bytes, int)):
+        return False
+    if last in {"json", "data", "text", "read", "get_json", "get_data"}:
+        return False
+    every = _functions_by_name(module).get(last, ())
+    return bool(every) and all(each.is_async and not each.yields for each in every)
+
+
+@once
+def _functions_by_name(module: ModuleSource) -> dict[str, list[Function]]:
+    """Every function of the program and its tests by its name."""
+    found: dict[str, list[Function]] = {}
+    for file in (*module.python, *module.tests):
+        for each in file.functions:
+            found.setdefault(each.name, []).append(each)
+    return found
 
 
 def _names_assertion(function: Function) -> bool:
@@ -181,6 +295,8 @@ def _names_assertion(function: Function) -> bool:
 
 def _is_skipped(module: ModuleSource, file: PythonFile, test: Function) -> bool:
     """Whether nothing tells pytest to run an async test."""
+    if _runs_async_tests(module):
+        return False
     marks = [call.name for call in test.decorators]
     marks += [f"{a.value.text} {a.value.names}" for a in file.module.assigns]
     if any(re.search(r"asyncio|anyio|trio", mark) for mark in marks):
@@ -193,7 +309,7 @@ def _is_skipped(module: ModuleSource, file: PythonFile, test: Function) -> bool:
         )
         if re.search(r"asyncio|anyio|trio|Isolated|Case", said):
             return False
-    return not _runs_async_tests(module)
+    return True
 
 
 @once
@@ -295,17 +411,26 @@ _FORGIVEN = re.compile(
 )
 
 
+_FORGIVEN_LINT = re.compile(
+    r"\b(black|flake8|mypy|ruff|pylint|isort|bandit)\b[^#\n]*\|\|\s*(true|:|exit 0|echo)"
+)
+_HINT = "drop what follows `||`"
+
+
 def _runs_that_never_fail(module: ModuleSource) -> Iterator[Problem]:
-    """Steps of workflows that run this module's tests, and go on whatever comes out."""
+    """Steps of workflows that test or lint this module, and go on whatever comes out."""
     short = module.name
     for workflow in module.delivery.workflows:
-        if short not in workflow.text:
+        if short not in workflow.text or "||" not in workflow.text:
             continue
         for number, line in enumerate(workflow.text.splitlines(), 1):
             if _FORGIVEN.search(line):
                 message = "a test that fails does not fail this step"
+                yield Problem(workflow.path, number, message, hint=_HINT)
+            elif _FORGIVEN_LINT.search(line):
+                message = "what the linter finds does not fail this step"
                 yield Problem(
-                    workflow.path, number, message, hint="drop what follows `||`"
+                    *(workflow.path, number, message), hint=_HINT, topic="lint"
                 )
 
 
@@ -355,7 +480,7 @@ def only_sunny_days_tested(module: ModuleSource) -> Iterator[Problem]:
         assert response.status_code == 401
     """
     tests = test_functions(module)
-    if tests and edge_cases(module, ())[0] is not Verdict.PASS:
+    if tests and refusals_tested(module)[0] is not Verdict.PASS:
         yield module.problem(
             tests[0][0],
             1,

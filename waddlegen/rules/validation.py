@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import BodyRead, Function
+from waddlegen.facts.bodies import SCHEMAS
+from waddlegen.facts.python import Assign, BodyRead, Call, Function, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
-from waddlegen.measures import once, validation_of
+from waddlegen.measures import models_of, once, validation_of
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -45,15 +46,91 @@ def unvalidated_input(module: ModuleSource) -> Iterator[Problem]:
         else:
             message = "the body is used as it comes; validate it first"
         yield module.problem(route.file, body.line, f"`{route.label}`: {message}")
+    yield from _registered_elsewhere(module)
+    for file, function in module.functions():
+        yield from _without_schema(module, file, function)
+
+
+def _registered_elsewhere(module: ModuleSource) -> Iterator[Problem]:
+    """Views that a decorator of the module's own makes routes of."""
+    views = {(route.file.path, route.number) for route in module.routes}
+    makers = _route_makers(module)
+    for file in module.python if makers else ():
+        for number, function in enumerate(file.functions):
+            names = {call.last for call in function.decorators}
+            if not names & makers or (file.path, number) in views:
+                continue
+            if not any(_catches_numbers(module, file, name) for name in sorted(names)):
+                yield from _numbers_of(module, file, function)
+
+
+@once
+def _route_makers(module: ModuleSource) -> set[str]:
+    """The decorators of the module that register what they decorate."""
+    return {
+        file.functions[number].name
+        for function, call in module.calls_by_name.get("add_url_rule", ())
+        for file in module.python
+        if function in file.functions and function.nested
+        for number in [function.parent]
+    }
+
+
+def _without_schema(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> Iterator[Problem]:
+    """`validate_input(body, SCHEMAS.get(action, {}))`, where an action has no schema."""
+    for call in function.calls:
+        if call.last != "get" or len(call.args) != 2 or call.args[1] != _NO_SCHEMA:
+            continue
+        if not any(
+            each.last in SCHEMAS and each.line <= call.line <= each.end_line
+            for each in function.calls
+        ):
+            continue
+        schemas = _keys(module, file, call.receiver)
+        for other in function.calls:
+            same = other.last == "get" and other.args[:1] == call.args[:1]
+            if not schemas or not same or other.receiver == call.receiver:
+                continue
+            missing = sorted(_keys(module, file, other.receiver) - schemas)
+            if missing:
+                message = (
+                    f"`{missing[0]}` has no schema, so that its input goes unchecked"
+                )
+                yield module.problem(file, call.line, message, call.column)
+
+
+_NO_SCHEMA = Value("dict", "")
+
+
+def _keys(module: ModuleSource, file: PythonFile, name: str) -> set[str]:
+    """The keys of a mapping that a file, or one that it imports from, writes down."""
+    last = name.rpartition(".")[2]
+    for other in (file, *module.python):
+        for function in other.functions:
+            for assign in function.assigns:
+                if assign.target in {name, last} and assign.value.kind == "dict":
+                    keys = set(assign.value.text.split(","))
+                    return set() if {"*", "None"} & keys else keys
+    return set()
 
 
 def _numbers(module: ModuleSource, route: Route) -> Iterator[Problem]:
     """`int(request.args.get(...))` where nothing catches what is no number."""
-    if any(
-        re.search(r"async_endpoint|handle_errors", c.name) for c in route.decorators
+    if _answers_numbers(module) or any(
+        _catches_numbers(module, route.file, c.name)
+        for c in (*route.decorators, *route.above)
     ):
         return
-    for call in route.function.calls:
+    yield from _numbers_of(module, route.file, route.function)
+
+
+def _numbers_of(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> Iterator[Problem]:
+    """As above, in any function."""
+    for call in function.calls:
         if call.name not in {"int", "float"} or not call.args:
             continue
         value = call.args[0]
@@ -65,11 +142,41 @@ def _numbers(module: ModuleSource, route: Route) -> Iterator[Problem]:
         if {"ValueError", "Exception", "TypeError", "*"} & set(call.guarded):
             continue
         yield module.problem(
-            route.file,
+            file,
             call.line,
             f"a query that is no number makes `{call.name}` raise: 500 instead of 400",
             call.column,
         )
+
+
+@once
+def _answers_numbers(module: ModuleSource) -> bool:
+    """Whether the application has an answer of its own for ValueError."""
+    return any(
+        call.last in {"errorhandler", "app_errorhandler", "register_error_handler"}
+        and call.args
+        and call.args[0].text == "ValueError"
+        for _, function in module.functions()
+        for call in (*function.decorators, *function.calls)
+    )
+
+
+def _catches_numbers(module: ModuleSource, file: PythonFile, name: str) -> bool:
+    """Whether a decorator answers ValueError as the fault of the caller, or may do so."""
+    library = module.code.library
+    found = module.code.resolve(file, name)[:2]
+    if not found and library is not None:
+        found = library.resolve(file, name)[:2]
+    if not found:
+        return bool(re.search(r"async_endpoint|handle_errors", name))
+    for other, number in found:
+        for inner in other.within(number):
+            for handler in inner.handlers:
+                kinds = {kind.rpartition(".")[2] for kind in handler.types}
+                told = handler.returns.statuses if handler.returns else ()
+                if "ValueError" in kinds or (handler.broad and 400 in told):
+                    return True
+    return False
 
 
 _MISFITS = frozenset({"ValidationError", "ValueError"})
@@ -77,7 +184,7 @@ _MISFITS = frozenset({"ValidationError", "ValueError"})
 
 def _models(module: ModuleSource, route: Route) -> Iterator[Problem]:
     """`Model(**data)` where nothing turns what does not fit into 400."""
-    models = _models_of(module)
+    models = models_of(module)
     function = route.function
     if not models or not any(b.source == "json" for b in function.bodies):
         return
@@ -109,20 +216,6 @@ def _models(module: ModuleSource, route: Route) -> Iterator[Problem]:
 
 
 _PARSES = frozenset({"model_validate", "parse_obj", "model_validate_json"})
-
-
-@once
-def _models_of(module: ModuleSource) -> set[str]:
-    """The pydantic models of a module, by name."""
-    found = {"BaseModel"}
-    for _ in range(3):
-        found |= {
-            made.name
-            for file in module.python
-            for made in file.classes
-            if any(base.rpartition(".")[2] in found for base in made.bases)
-        }
-    return found - {"BaseModel"}
 
 
 @once
@@ -190,4 +283,158 @@ def _may_be_none(body: BodyRead, function: Function) -> bool:
     return not any(
         caught & {t.rpartition(".")[2] for t in handler.types}
         for handler in function.handlers
+    )
+
+
+_PAGES = frozenset(
+    "limit per_page page_size pagesize size count top max take rows num n ttl".split()
+)
+_BOUNDS = re.compile(r"^(min|max|clamp\w*|bound\w*|limit_\w+|cap\w*)$|valid|check")
+
+
+@rule("WB424", severity=Severity.WARNING, topic="validation", checklist="S2")
+def page_of_any_length(module: ModuleSource) -> Iterator[Problem]:
+    """The caller says how much a query returns, and nothing bounds it.
+
+    `?limit=100000000` reads the whole table into memory. Clamp the number where it is read.
+
+    Bad:
+        limit = request.args.get("limit", 50, type=int)
+        rows = await store.recent(limit)
+    Good:
+        limit = min(max(request.args.get("limit", 50, type=int), 1), 200)
+    """
+    for route in module.routes:
+        function = route.function
+        for call in function.calls:
+            if not call.name.endswith("request.args.get") or not call.args:
+                continue
+            if call.args[0].text not in _PAGES:
+                continue
+            for assign in function.assigns:
+                if assign.line <= call.line <= assign.line + 2 and _is_number(
+                    assign.value, call
+                ):
+                    if _is_unbounded(module, route, assign.target):
+                        message = (
+                            f"nothing bounds `{assign.target}`, which callers choose"
+                        )
+                        yield module.problem(route.file, assign.line, message)
+                    break
+
+
+def _is_number(value: Value, call: Call) -> bool:
+    """Whether a value is what a query gives, as a number and nothing else."""
+    if value.kind != "call":
+        return False
+    kind = call.argument(2, "type")
+    if value.text == call.name:
+        return kind is not None and kind.text == "int"
+    return value.text == "int" and call.name in value.names
+
+
+def _is_unbounded(module: ModuleSource, route: Route, name: str) -> bool:
+    """Whether a number goes to a query as it is, here and in what it is given to."""
+    function = route.function
+    if name in function.tested:
+        return False
+    given = False
+    for call in function.calls:
+        values = (*call.args, *call.keywords.values())
+        if not any(name in (v.text, *v.names) for v in values):
+            continue
+        if _BOUNDS.search(call.last):
+            return False
+        for place, value in enumerate(call.args):
+            given |= value.text == name and call.last not in {"int", "str", "range"}
+            if value.text == name and _bounds_it(module, route, call, place, ""):
+                return False
+        for key, value in call.keywords.items():
+            given |= value.text == name
+            if value.text == name and _bounds_it(module, route, call, -1, key):
+                return False
+    return given
+
+
+def _bounds_it(
+    module: ModuleSource, route: Route, call: Call, place: int, key: str
+) -> bool:
+    """Whether a function that is given a number bounds it, or cannot be looked into."""
+    library = module.code.library
+    found = module.code.resolve(route.file, call.name)[:4]
+    found += library.resolve(route.file, call.name)[:4] if library else []
+    if not found:
+        # What others wrote may bound it; a query does not.
+        return call.last not in {"limit", "fetch", "execute", "fetchmany"}
+    for file, number in found:
+        inner = file.functions[number]
+        names = [p.name for p in inner.parameters if p.name not in {"self", "cls"}]
+        name = key or (names[place] if place < len(names) else "")
+        if name in inner.tested or any(
+            name in (v.text, *v.names)
+            for each in inner.calls
+            if _BOUNDS.search(each.last)
+            for v in (*each.args, *each.keywords.values())
+        ):
+            return True
+    return False
+
+
+@rule("WB425", severity=Severity.WARNING, topic="validation", checklist="S2")
+def list_of_any_length(module: ModuleSource) -> Iterator[Problem]:
+    """A model of a request takes a list of as many records as the caller likes.
+
+    One request can then hold the module for minutes, and its memory. Say how many are taken at
+    most.
+
+    Bad:
+        class Ingest(BaseModel):
+            messages: list[ChatLine]
+    Good:
+        class Ingest(BaseModel):
+            messages: list[ChatLine] = Field(max_length=100)
+    """
+    models = models_of(module)
+    if not models:
+        return
+    taken = _taken_models(module)
+    for file in module.python:
+        for made in file.classes:
+            if made.name not in models or made.name not in taken:
+                continue
+            for each in made.fields:
+                kind = each.annotation.rpartition(".")[2]
+                if kind in {"list[]", "List[]"} and each.of in models:
+                    if not _has_bound(file, each):
+                        message = f"`{each.target}` may be of any length"
+                        yield module.problem(file, each.line, message, each.column)
+
+
+@once
+def _taken_models(module: ModuleSource) -> set[str]:
+    """The names that views are given as models, or check the body against."""
+    found: set[str] = set()
+    for route in module.routes:
+        function = route.function
+        found |= {p.annotation.rpartition(".")[2] for p in function.parameters}
+        for call in (*route.decorators, *function.calls):
+            found |= {v.text for v in call.args if v.kind == "name"}
+            if call.double_star:
+                found.add(call.last)
+            if call.last in _PARSES:
+                found.add(call.receiver.rpartition(".")[2])
+    return found
+
+
+def _has_bound(file: PythonFile, each: Assign) -> bool:
+    """Whether a field says how long it may be, or something looks at it."""
+    for call in file.calls:
+        if each.line <= call.line <= each.line + 5 and call.last == "Field":
+            if {"max_length", "max_items"} & set(call.keywords):
+                return True
+    return any(
+        call.last in {"field_validator", "validator", "model_validator"}
+        and (not call.args or each.target in {v.text for v in call.args})
+        for function in file.functions
+        for call in function.decorators
     )

@@ -171,7 +171,7 @@ def illegal_label(module: Delivery) -> Iterator[Problem]:
 def _label_maps(each: Manifest) -> Iterator[Node]:
     """Every mapping of labels that an object has."""
     yield each.labels
-    for node in each.root.walk():
+    for node in each.mappings:
         yield node["matchLabels"]
     if each.pod and each.kind != "Pod":
         yield each.pod.labels

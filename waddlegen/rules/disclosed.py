@@ -1,0 +1,207 @@
+"""What a value gives away when it is written out whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waddlegen.facts.kinds import Kind
+from waddlegen.facts.python import Call, Function, PythonFile, Value
+from waddlegen.facts.words import is_one_time, is_secret, words
+from waddlegen.source import ModuleSource
+
+MASKS = re.compile(
+    r"mask|redact|hash|len$|bool$|sanitiz|obfusc|hide|fingerprint|type$|isinstance|truncate|"
+    r"safe|shorten|scrub|(?<!ac)count|digest|public",
+    re.I,
+)
+# Functions, and methods, that write out everything there is.
+_SHOWS = frozenset("repr str dict vars asdict pformat dumps format list".split())
+_DUMPS = frozenset(
+    "model_dump dict to_dict _asdict model_dump_json json items copy".split()
+)
+_SHOWN = re.compile(r"\b(dataclass|define|frozen|attrs|s)$")
+_MODELS = frozenset("BaseModel BaseSettings NamedTuple".split())
+
+
+def given_away(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call, value: Value
+) -> str:
+    """The name of what holds a secret and is written out whole; "" when nothing does."""
+    if value.kind == "call" and _tells(module, file, value.text):
+        return value.text
+    for name, dumped in _wholes(module, file, call, value):
+        if MASKS.search(name.rpartition(".")[2]):
+            continue
+        kind = module.kinds.likely(file, function, name)
+        if kind is not None and shown_secret(module, kind, dumped):
+            return name
+        if _is_row_with_secret(function, name) or _is_granted(function, name):
+            return name
+        for assign in function.assigns:
+            if assign.target == name and assign.value.kind == "call":
+                if _tells(module, file, assign.value.text):
+                    return name
+    return ""
+
+
+def _wholes(
+    module: ModuleSource, file: PythonFile, call: Call, value: Value
+) -> Iterator[tuple[str, bool]]:
+    """The names that a value shows whole, and whether their fields are dumped."""
+    if value.kind == "name":
+        base, _, last = value.text.rpartition(".")
+        yield (base, True) if last == "__dict__" else (value.text, False)
+    elif value.kind == "call" and value.names:
+        receiver, _, last = value.text.rpartition(".")
+        if last in _DUMPS and receiver and "()" not in receiver:
+            yield receiver, True
+        elif last in _SHOWS and len(value.names) > 1 and f"{last}()" not in value.names:
+            yield value.names[1], last in {"vars", "asdict"}
+    elif value.kind in {"fstring", "format", "concat"}:
+        text = "".join(
+            module.line_of(module.path(file.path), number)
+            for number in range(call.line, call.end_line + 1)
+        )
+        for name in value.names:
+            if re.search(
+                rf"{{{re.escape(name)}\s*=?(![rs])?}}|%\s*\(?{re.escape(name)}\b(?![.\[(])",
+                text,
+            ):
+                yield name, False
+
+
+def shown_secret(module: ModuleSource, kind: Kind, dumped: bool = False) -> str:
+    """The secret field that the text of an object shows; "" when none does."""
+    if not dumped:
+        if {"__repr__", "__str__"} & set(kind.methods):
+            return ""
+        bases = {base.rpartition(".")[2] for base in kind.cls.bases}
+        if not (bases & _MODELS or any(map(_SHOWN.search, kind.cls.decorators))):
+            return ""
+    hidden = {
+        call.target
+        for function in kind.file.functions[:1]
+        for call in function.calls
+        if call.last in {"field", "Field", "ib"} and "repr" in call.keywords
+        if call.keywords["repr"].text == "False" and not dumped
+    }
+    for each in kind.cls.fields:
+        if not each.annotation or each.annotation in {"bool", "int", "ClassVar[]"}:
+            continue
+        if "Secret" in each.annotation or each.target in hidden:
+            continue
+        if is_secret(each.target):
+            return each.target
+    return ""
+
+
+def _is_row_with_secret(function: Function, name: str) -> bool:
+    """Whether a secret is taken out of a mapping, so that the whole of it holds one."""
+    if "." in name or name in {"request", "self"}:
+        return False
+    keys = {
+        each.rpartition("[")[2].rstrip("]")
+        for each in function.subscripted
+        if each.startswith(f"{name}[")
+    }
+    keys |= {
+        call.args[0].text
+        for call in function.calls
+        if call.name == f"{name}.get" and call.args and call.args[0].kind == "str"
+    }
+    gone = {
+        call.args[0].text
+        for call in function.calls
+        if call.name == f"{name}.pop" and call.args
+    }
+    gone |= {
+        a.target.rpartition("[")[2].rstrip("]")
+        for a in function.assigns
+        if a.target.startswith(f"{name}[")
+    }
+    return any(is_secret(key) or is_one_time(key) for key in keys - gone)
+
+
+def _is_granted(function: Function, name: str) -> bool:
+    """Whether a name is the whole answer to a request for a grant of OAuth."""
+    return any(each.target == "grant_type" for each in function.entries) and any(
+        each.target == name and each.value.text.endswith(".json")
+        for each in function.assigns
+    )
+
+
+def _tells(module: ModuleSource, file: PythonFile, name: str) -> bool:
+    """Whether a function of the module returns secrets by their names."""
+    if MASKS.search(name.rpartition(".")[2]):
+        return False
+    receiver, _, last = name.rpartition(".")
+    found = [
+        (other, other.functions[number])
+        for other, number in module.code.functions.get(last, ())
+    ]
+    if receiver:
+        found = [each for each in found if each[1].cls]
+        named = [each for each in found if each[1].cls == receiver.rpartition(".")[2]]
+        found = named or found
+    elif any(other is file for other, _ in found):
+        found = [each for each in found if each[0] is file]
+    return bool(found) and all(_returns_secrets(module, *each) for each in found)
+
+
+def _returns_secrets(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> bool:
+    """Whether a function returns a mapping with secrets in it, or all fields of its class."""
+    if function.is_async or any(MASKS.search(call.last) for call in function.calls):
+        return False
+    for each in function.returns:
+        if any("*" in text or is_secret(text) for text in each.strings[1:]):
+            if each.value.kind != "dict":
+                continue
+        value = each.value
+        if value.kind == "dict" and _has_secret(function, value):
+            return True
+        if value.kind == "name" and any(
+            (a.target.startswith(f"{value.text}[") and is_secret(_key(a.target)))
+            and a.value.kind in {"name", "subscript"}
+            or (a.target == value.text and a.value.kind == "dict")
+            and _has_secret(function, a.value)
+            for a in function.assigns
+        ):
+            return True
+        if _lists_fields(value) and not any("*" in text for text in each.strings):
+            kind = module.kinds.classes.get(function.cls)
+            if kind is not None and any(
+                is_secret(each.target) and each.value.kind != "num"
+                for each in kind.cls.fields
+            ):
+                return not any(is_secret(text) for text in each.strings)
+    return False
+
+
+def _key(target: str) -> str:
+    """The key of `opts[key]`."""
+    return target.rpartition("[")[2].rstrip("]")
+
+
+def _has_secret(function: Function, value: Value) -> bool:
+    """Whether a dict that is written out gives a secret under its name."""
+    return any(is_secret(key) for key in value.text.split(",")) and any(
+        is_secret(name) and name not in function.tested for name in value.names
+    )
+
+
+_ALL_FIELDS = frozenset("vars asdict dataclasses.asdict".split())
+_PRIVATE = frozenset(
+    "secret secrets secretive hidden private sensitive redacted".split()
+)
+
+
+def _lists_fields(value: Value) -> bool:
+    """Whether an expression is all that `vars(cls)` holds, with nothing left out by name."""
+    if any(_PRIVATE & set(words(name)) for name in value.names):
+        return False
+    return any(
+        name in _ALL_FIELDS or name.endswith(".__dict__") for name in value.names
+    )
