@@ -148,6 +148,8 @@ DEFECTS: dict[str, list[Edit]] = {
     "WB846": [
         (D, "            - {name: logs, mountPath: /var/log/waddlebotlog}\n", "")
     ],
+    "WB883": [(D, "            - {name: tmp, mountPath: /tmp}\n", "")],
+    "WB707": [(README, "\n# ", "\n    python start.py\n\n# ")],
     "WB847": [("Dockerfile", "USER 1000\n", "USER 1001\n")],
     "WB849": [
         (
@@ -510,7 +512,19 @@ NOT_HERE = {
     "WB810": "runs only when it is selected",
     "WB822": "runs only when it is selected",
     "WB832": "create_app reads the platform's variables",
+    "WB813": "its workflow names the files of every module together",
+    "WB825": "it imports nothing that came or went with a version",
     "WB834": "it reads the platform's variables alone",
+    "WB835": "it reads the platform's variables alone",
+    "WB405": "it shares no Secret, and no Compose file has its database",
+    "WB706": "it reads the platform's variables alone",
+    "WB881": "it is no bot",
+    "WB882": "create_app answers liveness by the process alone",
+    "WB914": "an operator finds what to ask",
+    "WB915": "an operator loads its rules",
+    "WB814": "it has no Compose file",
+    "WB917": "an operator names the jobs",
+    "WB916": "it has no metrics of its own",
     "WB901": "create_app has the metrics",
     "WB911": "the objective stands in the same file",
     "WB913": "rules on the budget say it too",

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from waddlegen import discover
 
@@ -35,7 +35,7 @@ _THREADS = str(max(1, (os.cpu_count() or 1) // 2))
 _FORMAT = ("format", "--check", "--isolated", "--no-cache", "--line-length")
 _CHECK = (
     *("check", "--isolated", "--no-cache", "--exit-zero", "--select", "E,F,W"),
-    *("--line-length", "88", "--output-format", "json", "--ignore"),
+    *("--output-format", "json"),
 )
 _UNFORMATTED = re.compile(
     r"^(?:Would reformat: (.+)|\s*--> (.+?):\d+:\d+|(.+?):\d+:\d+: unformatted.*)$",
@@ -73,17 +73,17 @@ def tool(name: str) -> str:
 
 def start(places: Iterable[discover.Place]) -> None:
     """Have ruff look at the modules that it does not look at yet."""
-    groups: dict[tuple[Path, str, str], list[Path]] = {}
+    groups: dict[tuple[Path, _Settings], list[Path]] = {}
     for place in places:
         if place.folder not in _started:
             settings = _settings(place.repository, place.folder)
-            groups.setdefault((place.repository, *settings), []).append(place.folder)
-    for (repository, length, ignored), folders in groups.items():
+            groups.setdefault((place.repository, settings), []).append(place.folder)
+    for (repository, settings), folders in groups.items():
         files = [path for folder in folders for path in _python(folder)]
         if files and len(files) <= _MOST_FILES and tool("ruff"):
             # What cannot be started together is tried one by one.
             with contextlib.suppress(OSError):
-                run = _Run(repository, length, ignored, files)
+                run = _Run(repository, settings, files)
                 _started.update({folder: run for folder in folders})
 
 
@@ -123,7 +123,7 @@ def _judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
     if found is None:
         try:
             settings = _settings(module.repository, module.folder)
-            alone = _Run(module.folder, *settings, written)
+            alone = _Run(module.folder, settings, written)
         except OSError:  # more files than a command line takes
             return None
         found = alone.judged
@@ -137,16 +137,28 @@ def _judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
     )
 
 
-def _settings(repository: Path, folder: Path) -> tuple[str, str]:
-    """The line length chosen for black, and what flake8 is told to ignore."""
+class _Settings(NamedTuple):
+    """The line length chosen for black, that for flake8, and what flake8 ignores."""
+
+    length: str
+    columns: str
+    ignored: str
+
+
+def _settings(repository: Path, folder: Path) -> _Settings:
+    """What a module, or else its repository, tells black and flake8."""
     length = "88"
     for path in (repository / "pyproject.toml", folder / "pyproject.toml"):
         pattern = r"\[tool\.black\][^\[]*?line[-_]length\s*=\s*(\d+)"
         match = re.search(pattern, _text(path))
         length = match[1] if match else length
-    texts = (_text(folder / name) for name in (".flake8", "setup.cfg", "tox.ini"))
-    text = next((each for each in texts if each), "")
-    return length, "E203,E501" if "E501" in text else "E203"
+    names = (".flake8", "setup.cfg", "tox.ini")
+    text = next((each for each in (_text(folder / name) for name in names) if each), "")
+    shared = (_text(repository / name) for name in names)
+    said = next((each for each in (text, *shared) if "[flake8]" in each), "")
+    columns = re.search(r"\[flake8\][^\[]*?max[-_]line[-_]length\s*=\s*(\d+)", said)
+    ignored = "E203,E501" if "E501" in text else "E203"
+    return _Settings(length, columns[1] if columns else "88", ignored)
 
 
 def _text(path: Path) -> str:
@@ -171,13 +183,12 @@ def _python(folder: Path) -> Iterator[str]:
 class _Run:
     """Both calls for some files, at the same time."""
 
-    def __init__(
-        self, folder: Path, length: str, ignored: str, files: Sequence[str]
-    ) -> None:
+    def __init__(self, folder: Path, settings: _Settings, files: Sequence[str]) -> None:
         """Start them."""
         self.folder = folder
         self.calls: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
-        for words in ((*_FORMAT, length), (*_CHECK, ignored)):
+        wanted = ("--line-length", settings.columns, "--ignore", settings.ignored)
+        for words in ((*_FORMAT, settings.length), (*_CHECK, *wanted)):
             said = tempfile.TemporaryFile()
             process = subprocess.Popen(
                 [tool("ruff"), *words, "--", *files],

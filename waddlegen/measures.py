@@ -1021,6 +1021,8 @@ def readme_setup(source: ModuleSource, found: Sequence[Finding]) -> Answer:
             return PARTIAL, [Proof("documented elsewhere", documents[0], 1)]
         return FAIL, []
     place = Proof("README", source.path("README.md"), 1)
+    misled = any(each.code == "WB707" for each in found)
+    misled = misled or _has_finding(source, "WB107", "docs")
     setup = re.search(
         r"^#+.*\b(set-?up|install|getting started|quick ?start|usage|run|develop|deploy|start)",
         text,
@@ -1031,7 +1033,7 @@ def readme_setup(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         r"python (app|main)\.py|npm |make ",
         text,
     )
-    if setup and command:
+    if setup and command and not misled:
         return PASS, [place]
     return PARTIAL, [place]
 
@@ -1071,6 +1073,8 @@ def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if not names:
         return NA, [Proof("it reads no variables")]
     texts = [text for _, text in source.documents]
+    if source.env_example and source.env_example[0] in "\n".join(texts):
+        texts.append(source.env_example[1])
     said = "\n".join(texts)
     good = [name for name in names if re.search(rf"\b{name}\b", said)]
     if not good and source.env_example:
@@ -1082,8 +1086,9 @@ def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     proofs = [Proof(f"{len(good)} of {len(names)} variables are documented")]
     if source.documents:
         proofs.append(Proof("documents", source.documents[0][0], 1))
+    wrong = any(each.code == "WB706" for each in found)
     if len(good) >= len(names):
-        return PASS, proofs
+        return (PARTIAL if wrong else PASS), proofs
     return (PARTIAL if good else FAIL), proofs
 
 
@@ -1095,18 +1100,27 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     example = source.env_example
     if example is None:
         said = "\n".join(text for _, text in source.documents)
-        if re.search(r"```[^`]*\b[A-Z][A-Z0-9_]{3,}=[^`]*```", said, re.S):
+        shown = re.findall(r"(?m)^[^|\n]*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)=\S", said)
+        shown += re.findall(r" ([A-Z][A-Z0-9]*_[A-Z0-9_]+)=\S", said)
+        if len(set(shown)) > 1:
             return PARTIAL, [Proof("an example stands in the documents")]
+        names = {read.name for read in source.env}
+        told = {name for name in names if re.search(rf"\b{name}\b", said)}
+        if names and len(told) * 10 >= len(names) * 9:
+            return PARTIAL, [Proof("the documents name the variables")]
         for service in source.delivery.compose:
-            if service.settings:
+            given = {setting.name for setting in service.settings} & names
+            if len(given) * 2 > len(names):
                 return PARTIAL, [Proof("a Compose file is one", service.path, 1)]
         return FAIL, []
     path, text = example
     known = env_names(text)
-    names = {read.name for read in source.env}
-    missing = names - set(known)
+    # What has a default may be left out of an example.
+    needed = {read.name for read in source.env if not read.literal}
+    needed -= {read.name for read in source.env if read.kind in {"name", "call"}}
+    missing = needed - set(known)
     place = at(source, path, 1, f"{len(known)} variables")
-    return (PASS if len(missing) * 2 <= len(names) else PARTIAL), [place]
+    return (PASS if len(missing) * 2 <= len(needed) else PARTIAL), [place]
 
 
 # Deployment
@@ -1123,9 +1137,13 @@ def dockerfile_tested(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     wrong = [
         each
         for each in found
-        if each.code == "WB812" or each.severity.rank <= Severity.ERROR.rank
+        if each.code == "WB812"
+        or each.severity.rank <= Severity.ERROR.rank
+        or (each.code == "WB808" and "health check" in each.problem.message)
     ]
-    return (PARTIAL if wrong else PASS), [place]
+    unwell = _has_finding(source, "WB804", "docker")
+    told = _has_finding(source, "WB404", "docker")
+    return (PARTIAL if wrong or unwell or told else PASS), [place]
 
 
 @once
@@ -1235,7 +1253,7 @@ def dependencies_declared(source: ModuleSource, found: Sequence[Finding]) -> Ans
     """Every library that is imported is required."""
     if source.requirements is None:
         return FAIL, []
-    if any(each.code == "WB821" for each in found):
+    if any(each.code in {"WB821", "WB825"} for each in found):
         return FAIL, []
     place = at(
         source,
@@ -1252,13 +1270,21 @@ def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answe
     places = _manifests(source)
     if any(each.code == "WB841" for each in found) or not places:
         return FAIL, []
-    broken = [each for each in found if each.code not in _HARDENING]
-    asked = _has_finding(source, "WB843", "k8s")
+    broken = [
+        each
+        for each in found
+        if each.code not in _HARDENING
+        and not (each.code == "WB845" and each.problem.message.endswith(_USER_ALONE))
+    ]
+    asked = any(_has_finding(source, code, "k8s") for code in ("WB843", "WB863"))
+    asked = asked or _has_finding(source, "WB849", "k8s")
+    asked = asked or _has_finding(source, "WB846", "k8s")
     return (PARTIAL if broken or asked else PASS), places[:2]
 
 
 # What makes a manifest safer; it is there without.
-_HARDENING = frozenset({"WB845", "WB846", "WB847", "WB848", "WB850", "WB851", "WB871"})
+_HARDENING = frozenset({"WB848", "WB850", "WB851", "WB871"})
+_USER_ALONE = "lacks runAsUser: 1000"
 
 
 def _manifests(source: ModuleSource) -> list[Proof]:
@@ -1266,7 +1292,8 @@ def _manifests(source: ModuleSource) -> list[Proof]:
     manifests = source.delivery.manifests
     objects = sorted(manifests.own, key=lambda each: each.pod is None)
     proofs = [Proof(each.title, each.path, max(1, each.root.line)) for each in objects]
-    files = (file.path for file in (*manifests.skipped, *manifests.broken))
+    files = [file.path for file in (*manifests.skipped, *manifests.broken)]
+    files = files or [chart.path for chart in source.delivery.charts]
     return proofs or [Proof("a manifest", path, 1) for path in files]
 
 
@@ -1279,7 +1306,11 @@ def environment_external(source: ModuleSource, found: Sequence[Finding]) -> Answ
     proofs = [
         at(source, first.file, first.line, f"{len(source.env)} variables are read")
     ]
-    return (PARTIAL if found else PASS), proofs
+    # A secret that the code makes up is one that nobody need give.
+    made_up = any(
+        _has_finding(source, code, "secret") for code in ("WB401", "WB402", "WB403")
+    )
+    return (PARTIAL if found or made_up else PASS), proofs
 
 
 # Monitoring
@@ -1335,6 +1366,7 @@ def alerts_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     first = alerts[0]
     place = Proof(f"the alert {first.alert}", first.path, max(1, first.node.line))
     unread = any("expression" in each.problem.message for each in found)
+    unread = unread or any(each.code in {"WB915", "WB916", "WB917"} for each in found)
     return (PARTIAL if unread else PASS), [place]
 
 

@@ -9,7 +9,7 @@ import pickle
 import re
 import stat
 import tokenize
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache as cache_once
 from functools import cached_property
@@ -30,6 +30,8 @@ from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
 from waddlegen.facts.survey import Survey, survey
 from waddlegen.facts.texts import Requirement
+from waddlegen.facts.variables import EnvRead as EnvRead
+from waddlegen.facts.variables import Ways, variables_of, ways_of
 from waddlegen.findings import Problem
 
 R = TypeVar("R")
@@ -55,20 +57,6 @@ def look_around(source: ModuleSource) -> None:
     for path in found.yaml:
         objects_of(found, path)
     _ = source.core
-
-
-@dataclass(frozen=True, slots=True)
-class EnvRead:
-    """A variable of the environment that the code reads."""
-
-    name: str
-    default: str | None
-    kind: str
-    file: PythonFile
-    line: int
-    function: str = ""
-    column: int = 1
-    default_line: int = 0
 
 
 @dataclass
@@ -329,6 +317,13 @@ class ModuleSource:
         """What was worked out for this module, by what worked it out."""
         return {}
 
+    def once(self, key: object, work: Callable[[], R]) -> R:
+        """What is worked out for this module, once."""
+        if key not in self.memory:
+            self.memory[key] = work()
+        found: R = self.memory[key]  # type: ignore[assignment]
+        return found
+
     def imports(self, module: str) -> bool:
         """Whether the program imports a library."""
         below = f"{module}."
@@ -365,22 +360,38 @@ class ModuleSource:
                 text = self.read(inside)
                 if text is not None:
                     found.append((self.path(inside), text))
-        found += self._repository_documents
+        known = {path for path, _ in found}
+        for path, text in (*self._repository_documents, *self._named_documents):
+            if path not in known:
+                known.add(path)
+                found.append((path, text))
         return tuple(found)
+
+    @cached_property
+    def _named_documents(self) -> list[tuple[str, str]]:
+        """Documents elsewhere in the repository that the README sends its readers to."""
+        found: list[tuple[str, str]] = []
+        pattern = r"[\w./-]*\bdocs?/[\w./-]+\.(?:md|ya?ml)\b"
+        for name in dict.fromkeys(re.findall(pattern, self.readme or "")):
+            plain = re.sub(r"^(\.{1,2}/)+", "", name).lstrip("/")
+            path = self.repository / plain
+            text = self._read(str(path), plain) if path.is_file() else None
+            if text is not None:
+                found.append((plain, text))
+        return found
 
     @cached_property
     def _repository_documents(self) -> list[tuple[str, str]]:
         """Documents in docs/<module> of the repository."""
         found: list[tuple[str, str]] = []
         stem = self.name.replace("-", "_")
-        short = re.sub(r"_(core_)?(module|interaction|service)(_flask)?$", "", stem)
-        names = {
-            self.name,
-            stem,
-            stem.replace("_", "-"),
-            short,
-            short.replace("_", "-"),
-        }
+        tail = re.compile(
+            r"_(core|module|interaction|service|action|trigger|receiver|flask)$"
+        )
+        stems = [stem]
+        while tail.search(stems[-1]):
+            stems.append(tail.sub("", stems[-1]))
+        names = {self.name, *stems, *(each.replace("_", "-") for each in stems)}
         for base in ("docs", "doc"):
             for name in sorted(names):
                 folder = self.repository / base / name
@@ -431,13 +442,12 @@ class ModuleSource:
     @cached_property
     def env(self) -> tuple[EnvRead, ...]:
         """Every variable the program reads, where and with which default."""
-        found: list[EnvRead] = []
-        helpers = _env_helpers(self.python)
-        for file in self.python:
-            for function in file.functions:
-                found += _env_reads(file, function, helpers)
-            found += _settings_fields(file)
-        return tuple(found)
+        return variables_of(self.python, self.environment)
+
+    @cached_property
+    def environment(self) -> Ways:
+        """How the program gets at the environment."""
+        return ways_of(self.python)
 
     # Filled by what reads YAML, Dockerfiles and workflows.
 
@@ -459,6 +469,16 @@ class ModuleSource:
         """The flask_core that the module uses: where it is, and its facts."""
         shown, folder = self._core_folder
         return shown, _core_facts(folder)
+
+    @cached_property
+    def core_text(self) -> str:
+        """The code of flask_core as it is written."""
+        folder = self._core_folder[1]
+        paths = (*folder.glob("*.py"), *folder.glob("*/*.py"))
+        return self.once_for_all(
+            "core text",
+            lambda: "\n".join(self._read(str(path), path.name) or "" for path in paths),
+        )
 
     @cached_property
     def _core_folder(self) -> tuple[str, Path]:
@@ -501,73 +521,6 @@ def run_elsewhere(call: Call) -> Call | None:
         target=call.target,
         last=name.rpartition(".")[2],
     )
-
-
-_HELPERS = frozenset(
-    "env env_str env_int env_bool get_env config getenv_int _env require_env _require "
-    "required_env".split()
-)
-
-
-def _env_helpers(files: Sequence[PythonFile]) -> frozenset[str]:
-    """Functions that read the variable whose name they are given."""
-    return _HELPERS | {
-        function.name
-        for file in files
-        for function in file.functions
-        for call in function.calls
-        if call.name.endswith(_READS)
-        and call.args
-        and call.args[0].text in {p.name for p in function.parameters[:1]}
-    }
-
-
-_READS = ("getenv", "environ.get")
-
-
-def _env_reads(
-    file: PythonFile, function: Function, helpers: frozenset[str]
-) -> Iterator[EnvRead]:
-    """`os.getenv`, `os.environ[...]`, `environ.get` and helpers like env("X")."""
-    for call in function.calls:
-        known = call.name.endswith((*_READS, "environ.setdefault"))
-        helper = call.last in helpers
-        if not (known or helper) or not call.args or call.args[0].kind != "str":
-            continue
-        name = call.args[0].text
-        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            continue
-        default = call.argument(1, "default")
-        text = None if default is None or default.kind == "none" else default.text
-        kind = default.kind if default else ""
-        yield EnvRead(
-            name,
-            text,
-            kind,
-            file,
-            call.line,
-            function.qualname,
-            call.column,
-            call.end_line,
-        )
-    for name, line in function.environ:
-        yield EnvRead(name, None, "required", file, line, function.qualname)
-
-
-def _settings_fields(file: PythonFile) -> Iterator[EnvRead]:
-    """Fields of a pydantic-settings class, which are variables in capitals."""
-    for made in file.classes:
-        if not any("Settings" in base for base in made.bases):
-            continue
-        for each in made.fields:
-            if not each.annotation or each.target.startswith(("model_config", "_")):
-                continue
-            text = (
-                each.value.text if each.value.kind in {"str", "num", "bool"} else None
-            )
-            yield EnvRead(
-                each.target.upper(), text, each.value.kind, file, each.line, made.name
-            )
 
 
 _coming: dict[Path, Callable[[], tuple[PythonFile, ...]]] = {}

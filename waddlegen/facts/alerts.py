@@ -96,6 +96,41 @@ def _rules_of(survey: Survey) -> Iterator[PrometheusRule]:
                             yield PrometheusRule(path, rule, name)
 
 
+@dataclass(frozen=True)
+class Target:
+    """An address that Prometheus is told to ask for metrics."""
+
+    path: str
+    host: str
+    port: int
+    node: Node
+
+
+def targets_of(survey: Survey) -> tuple[Target, ...]:
+    """Every fixed address that Prometheus is told to ask."""
+    return survey.once(targets_of, lambda: tuple(_targets_of(survey)))
+
+
+def scrapers_of(survey: Survey) -> Iterator[tuple[str, Node]]:
+    """The files that configure Prometheus itself."""
+    for path in survey.yaml:
+        if not is_aside(path) and b"scrape_configs" in survey.content(path):
+            for root in survey.documents(path).roots:
+                if root["scrape_configs"]:
+                    yield path, root
+
+
+def _targets_of(survey: Survey) -> Iterator[Target]:
+    """The same, looked for."""
+    for path, root in scrapers_of(survey):
+        for job in root["scrape_configs"]:
+            for static in job["static_configs"]:
+                for node in static["targets"]:
+                    host, _, port = (node.text or "").rpartition(":")
+                    if host and port.isdigit():
+                        yield Target(path, host.partition(".")[0], int(port), node)
+
+
 def objectives_of(survey: Survey, folder: str) -> Iterator[Objective]:
     """Every SLO document, and every page or section of a module about objectives."""
     yield from survey.once(objectives_of, lambda: tuple(_documents_of(survey)))
@@ -120,6 +155,7 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
     for path in survey.markdown:
         name = path.rpartition("/")[2]
         about = _SLO_NAME.search(name.rpartition(".")[0])
+        about = about or _SLO_NAME.search(path.rpartition("/")[0].rpartition("/")[2])
         if not about and not is_inside(path, folder):
             continue
         text = survey.text(path)

@@ -700,6 +700,8 @@ class _Collector:
         if base.endswith("environ") and isinstance(node.slice, ast.Constant):
             if isinstance(node.ctx, ast.Load):
                 self.stack[-1].environ.append((str(node.slice.value), node.lineno))
+        elif isinstance(node.ctx, ast.Load):
+            self._keyed(base, node)
         if type(node.value) is ast.Name:
             self.stack[-1].subscripted.add(base)
             key = node.slice
@@ -709,6 +711,16 @@ class _Collector:
             self._used(node.value, "looked into")
         self.visit(node.value)
         self.visit(node.slice)
+
+    def _keyed(self, base: str, node: ast.Subscript) -> None:
+        """A key that may be the name of a variable of the environment."""
+        key = node.slice
+        if isinstance(key, ast.Constant):
+            text = key.value
+            if isinstance(text, str) and text.isupper():
+                self.stack[-1].keyed.append((base, text, node.lineno))
+        elif isinstance(key, ast.Name) and "env" in base.lower():
+            self.stack[-1].keyed.append((base, f"\0{key.id}", node.lineno))
 
     def _Constant(self, node: ast.Constant) -> None:
         """A text of the program that may hold a secret."""

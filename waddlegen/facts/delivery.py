@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from waddlegen.facts.alerts import Objective, PrometheusRule, objectives_of, rules_of
+from waddlegen.facts.charts import Chart, charts_of
 from waddlegen.facts.compose import Service, module_services
 from waddlegen.facts.dockerfile import Dockerfile, pairs, read_dockerfile
 from waddlegen.facts.kubernetes_fields import Misfit, misfits
@@ -125,6 +126,11 @@ class Delivery:
         return module_manifests(self.survey, self.folder, self.names, homes)
 
     @cached_property
+    def charts(self) -> tuple[Chart, ...]:
+        """Its Helm charts, as they are written."""
+        return tuple(charts_of(self.survey, self.folder, self.names))
+
+    @cached_property
     def misfits(self) -> tuple[tuple[Manifest, Misfit], ...]:
         """What does not fit the fields of the kinds that its objects are of."""
         return tuple(
@@ -164,8 +170,18 @@ class Delivery:
         return tuple(
             each
             for each in objectives_of(self.survey, self.folder)
-            if self._is_own(each.path) or self._is_named_in(each.text, each.plain)
+            if self._is_own(each.path)
+            or self._is_named_in(each.text, each.plain)
+            or kebab(each.path.rpartition("/")[2].partition(".")[0]) in self._short
         )
+
+    @cached_property
+    def _short(self) -> frozenset[str]:
+        """The module's names without the words that many modules have."""
+        kinds = r"\b(action|core|trigger|interaction|module|service)\b"
+        return frozenset(
+            kebab(re.sub(kinds, "", name)) for name in self.names | self.handles
+        ) - {""}
 
     def _is_named_in(self, text: str, plain: str) -> bool:
         """Whether a text names the module; `plain` is the text as `plain` makes it."""

@@ -405,19 +405,58 @@ def _kustomized(
     patches: set[str] = set()
     generated: set[tuple[str, str]] = set()
     prefixed = False
-    for path in survey.yaml:
-        if path.rpartition("/")[2] not in ("kustomization.yaml", "kustomization.yml"):
-            continue
-        for root in survey.documents(path).roots:
-            prefixed |= bool(root["namePrefix"] or root["nameSuffix"])
-            for key in _PATCHES:
-                for patch in root[key]:
-                    name = patch.text or patch["path"].text
-                    if name:
-                        patches.add(_joined(folder_of(path), name))
-            for key, kind in _GENERATORS.items():
-                generated |= {(kind, each["name"].text or "") for each in root[key]}
+    for path, root in kustomizations(survey):
+        prefixed |= bool(root["namePrefix"] or root["nameSuffix"])
+        for key in _PATCHES:
+            for patch in root[key]:
+                name = patch.text or patch["path"].text
+                if name:
+                    patches.add(_joined(folder_of(path), name))
+        for key, kind in _GENERATORS.items():
+            generated |= {(kind, each["name"].text or "") for each in root[key]}
     return frozenset(patches), frozenset(generated), prefixed
+
+
+@dataclass(frozen=True)
+class Literal:
+    """One `key=value` of a generator of kustomize."""
+
+    path: str
+    kind: str
+    name: str
+    key: str
+    value: str
+    node: Node
+
+
+def literals_of(survey: Survey) -> tuple[Literal, ...]:
+    """What generators of kustomize hold as it is written."""
+    return survey.once(literals_of, lambda: tuple(_literals_of(survey)))
+
+
+def kustomizations(survey: Survey) -> Iterator[tuple[str, Node]]:
+    """The files of kustomize."""
+    for path in survey.yaml:
+        if path.rpartition("/")[2] in ("kustomization.yaml", "kustomization.yml"):
+            for root in survey.documents(path).roots:
+                yield path, root
+
+
+def patched_files(survey: Survey) -> tuple[str, ...]:
+    """The files that kustomize takes for patches."""
+    patches, _, _ = survey.once(_kustomized, lambda: _kustomized(survey))
+    return tuple(sorted(patches & set(survey.yaml)))
+
+
+def _literals_of(survey: Survey) -> Iterator[Literal]:
+    """The same, looked for."""
+    for path, root in kustomizations(survey):
+        for generator, kind in _GENERATORS.items():
+            for each in root[generator]:
+                for node in each["literals"]:
+                    key, _, value = (node.text or "").partition("=")
+                    name = each["name"].text or ""
+                    yield Literal(path, kind, name, key, value.strip("\"'"), node)
 
 
 def _joined(folder: str, name: str) -> str:

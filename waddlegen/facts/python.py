@@ -242,6 +242,8 @@ class Function:
     passes: tuple[str, ...] = ()
     headers: list[tuple[str, int]] = field(default_factory=list)
     environ: list[tuple[str, int]] = field(default_factory=list)
+    # What is looked up under a key in capitals, or under a name (after a NUL).
+    keyed: list[tuple[str, str, int]] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)
     trivial: bool = False
     yields: bool = False

@@ -33,7 +33,7 @@ _REFERENCE = re.compile(
 )
 _STAND_IN = re.compile(
     r"(?i)^(x+|\*+|\.+|-|none|null|true|false|example|redacted|dummy|"
-    r"replace[-_ ]?(me|with.*|this.*)|your[-_ ].*|insert[-_ ].*|todo|tbd|fixme|"
+    r"replace[-_ ]?(me|with.*|this.*|by.*)|.*[-_ ]sealed[-_ ].*|sealed|your[-_ ].*|insert[-_ ].*|todo|tbd|fixme|"
     r"from[-_ ].*|placeholder.*)$"
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@$<{]*:([^\s@/$<{][^\s@/]*)@", re.I)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waddlegen.facts.compose import joined
 from waddlegen.facts.survey import Survey
@@ -64,7 +64,8 @@ def _workflow(survey: Survey, path: str) -> Workflow:
     builds: list[Build] = []
     for root in survey.documents(path).roots:
         for job in root["jobs"].keys.values():
-            builds += _builds(path, base, root, job)
+            matrix = job.at("strategy", "matrix")
+            builds += _at_values(matrix, _builds(path, base, root, job))
         if not root["jobs"]:
             for job in root.keys.values():
                 for line in job["script"]:
@@ -91,6 +92,18 @@ def _builds(path: str, base: str, root: Node, job: Node) -> Iterator[Build]:
                 yield from _commands(
                     path, base, script, _put(folder, value), _put(script.text, value)
                 )
+
+
+def _at_values(matrix: Node, builds: Iterator[Build]) -> Iterator[Build]:
+    """Builds at the value of the matrix that says their folder, where there is one."""
+    texts = [node for node in matrix.walk() if len(node.text or "") > 2]
+    for build in builds:
+        said = [node for node in texts if (node.text or "") in build.dockerfile]
+        named = max(said, key=lambda node: len(node.text or ""), default=None)
+        if named is None:
+            yield build
+        else:
+            yield replace(build, line=named.line, column=named.column)
 
 
 def _called(

@@ -7,12 +7,13 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.compose import Service, Setting
+from waddlegen.facts.compose import Service, Setting, services_of
 from waddlegen.facts.delivery import Delivery
 from waddlegen.facts.dockerfile import pairs
-from waddlegen.facts.manifests import Manifest
+from waddlegen.facts.manifests import Manifest, literals_of, references
 from waddlegen.facts.secrets import has_url_credentials, is_secret_name, is_secret_value
-from waddlegen.facts.yamldocs import Node
+from waddlegen.facts.survey import folder_of, is_inside
+from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
 
@@ -31,15 +32,102 @@ def committed_secret(module: Delivery) -> Iterator[Problem]:
     variable. Make Secrets outside the repository (or seal them), take build secrets
     from `RUN --mount=type=secret`, and write `${JWT_SECRET:?}` without a default.
     """
-    for secret in module.manifests.of("Secret"):
-        if not _TEMPLATE.search(secret.path.rpartition("/")[2]):
+    for secret in _secrets(module):
+        if not _is_shared(module, secret):
             yield from _of_secret(secret)
+    yield from _of_generators(module)
+    yield from _of_charts(module)
     yield from _of_dockerfile(module)
     for service in module.compose:
         name = service.path.rpartition("/")[2]
         if not (_TEMPLATE.search(name) or _LOCAL.search(name)):
             for setting in service.settings:
+                if not _falls_back(setting):
+                    yield from _of_setting(service, setting)
+
+
+@delivery_rule("WB405", severity=Severity.ERROR, topic="secret")
+def shared_secret(module: Delivery) -> Iterator[Problem]:
+    """A secret that several modules share is committed.
+
+    The password of a database in a Compose file, or a Secret that several workloads use, is
+    in the history of the repository for good. Write `${DB_PASSWORD:?}`, and make Secrets
+    outside the repository.
+    """
+    for secret in _secrets(module):
+        if _is_shared(module, secret):
+            yield from _of_secret(secret)
+    for path in sorted({each.path for each in module.compose}):
+        name = path.rpartition("/")[2]
+        if not (_TEMPLATE.search(name) or _LOCAL.search(name)):
+            yield from _of_neighbours(module, path)
+
+
+def _secrets(module: Delivery) -> Iterator[Manifest]:
+    """The Secrets of a module that are no examples."""
+    for secret in module.manifests.of("Secret"):
+        if not _TEMPLATE.search(secret.path.rpartition("/")[2]):
+            yield secret
+
+
+def _is_shared(module: Delivery, secret: Manifest) -> bool:
+    """Whether the workloads of several modules take settings from a Secret."""
+    users = {
+        pod.manifest.name
+        for pod in module.manifests.visible_pods
+        if ("Secret", secret.name) in references([pod])
+    }
+    return len(users) > 1
+
+
+def _of_neighbours(module: Delivery, path: str) -> Iterator[Problem]:
+    """The services of a Compose file that nobody builds; told with the first of the others."""
+    services = [each for each in services_of(module.survey) if each.path == path]
+    built = sorted(folder_of(each.dockerfile) for each in services if each.dockerfile)
+    for service in services:
+        own = any(service == each for each in module.compose)
+        for setting in service.settings:
+            told = own and _falls_back(setting)
+            if told or (not service.dockerfile and built[:1] == [module.folder]):
                 yield from _of_setting(service, setting)
+
+
+_DATABASE = re.compile(
+    r"(?i)(db|database|postgres|pg|mysql|redis)_?(password|url|uri)$"
+)
+
+
+def _falls_back(setting: Setting) -> bool:
+    """Whether a variable for a database has a password of a developer's machine."""
+    return bool(_DATABASE.search(setting.name) and _DEFAULT.search(setting.value or ""))
+
+
+def _of_generators(module: Delivery) -> Iterator[Problem]:
+    """Secrets that kustomize makes of what is written beside it."""
+    used = references(list(module.manifests.pods))
+    for each in literals_of(module.survey):
+        own = (each.kind, each.name) in used or is_inside(each.path, module.folder)
+        if each.kind == "Secret" and own and _is_secret(each.key, each.value):
+            message = f"{each.key} of the Secret {each.name} is written here"
+            hint = "take it from a file that is not committed, or seal it"
+            yield problem_at(each.path, each.node, each.node, message, hint)
+
+
+def _of_charts(module: Delivery) -> Iterator[Problem]:
+    """Passwords among the values of the module's charts."""
+    for chart in module.charts:
+        for key, node in chart.values:
+            text = node.text or ""
+            named = is_secret_name(key) and not _ABOUT.search(key)
+            drawn = re.search(r"\d|[A-Z]", text) and len(text) > 5
+            if named and drawn and is_secret_value(text) and " " not in text:
+                message = f"{key} is written among the values of the chart"
+                hint = "take it from a Secret that is made elsewhere"
+                yield problem_at(chart.values_path, node, node, message, hint)
+
+
+# Where a secret is, and not what it is.
+_ABOUT = re.compile(r"(?i)existing|name$|ref$|(secret|password|token)key$")
 
 
 def _of_secret(secret: Manifest) -> Iterator[Problem]:
@@ -86,7 +174,7 @@ def _of_dockerfile(module: Delivery) -> Iterator[Problem]:
                     f"{each.keyword} {pair.name} is a secret in the image's history"
                 )
                 hint = "give it to the container when it runs"
-                yield Problem(file.path, pair.line, message, hint=hint)
+                yield Problem(file.path, pair.line, message, 1, hint, "docker")
 
 
 def _of_setting(service: Service, setting: Setting) -> Iterator[Problem]:

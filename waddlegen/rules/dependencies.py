@@ -5,14 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from waddlegen.facts.delivery import image_variables
-from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.delivery import Delivery, image_variables
+from waddlegen.facts.manifests import references
+from waddlegen.facts.python import Call, Class, Function, PythonFile
 from waddlegen.facts.texts import normal
+from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.logs import is_script
+from waddlegen.rules.pods import main_containers
 from waddlegen.rules.rule import rule
 from waddlegen.source import EnvRead, ModuleSource
 
@@ -262,6 +265,11 @@ def unbounded_requirement(module: ModuleSource) -> Iterator[Problem]:
     Good:
         quart>=0.20,<0.24
     """
+    pinned = {
+        each.path
+        for each in module.requirements or ()
+        if _is_mostly_pinned(module, each.path)
+    }
     for each in module.requirements or ():
         if each.bounds == "local" or each.path == "pyproject.toml":
             continue
@@ -273,11 +281,93 @@ def unbounded_requirement(module: ModuleSource) -> Iterator[Problem]:
             )
         elif not each.bounds:
             yield module.problem(each.path, each.line, f"{each.name} has no bounds")
+        elif each.path in pinned and re.fullmatch(r">=?\s*[\w.]+", each.bounds):
+            message = f"{each.name} is not pinned as the others are"
+            yield module.problem(each.path, each.line, message)
+
+
+def _is_mostly_pinned(module: ModuleSource, path: str) -> bool:
+    """Whether most requirements of a file are of one version each."""
+    listed = [
+        each
+        for each in module.requirements or ()
+        if each.path == path and each.bounds != "local"
+    ]
+    exact = [each for each in listed if each.bounds.startswith("==")]
+    return len(exact) >= 3 and len(exact) * 3 >= len(listed) * 2
+
+
+# Where a library got what is imported of it, and where it lost it.
+_SINCE = {
+    ("redis.asyncio", ""): ("redis", (4, 2), None),
+    ("redis", "asyncio"): ("redis", (4, 2), None),
+    ("sqlalchemy.ext.asyncio", ""): ("sqlalchemy", (1, 4), None),
+    ("pydantic", "field_validator"): ("pydantic", (2, 0), None),
+    ("pydantic", "model_validator"): ("pydantic", (2, 0), None),
+    ("pydantic", "ConfigDict"): ("pydantic", (2, 0), None),
+    ("pydantic", "TypeAdapter"): ("pydantic", (2, 0), None),
+    ("pydantic", "BaseSettings"): ("pydantic", None, (2, 0)),
+    ("flask", "Markup"): ("flask", None, (3, 0)),
+    ("flask.json", "JSONEncoder"): ("flask", None, (2, 3)),
+    ("werkzeug.urls", "url_quote"): ("werkzeug", None, (3, 0)),
+    ("jinja2", "escape"): ("jinja2", None, (3, 1)),
+    ("jinja2", "Markup"): ("jinja2", None, (3, 1)),
+}
+
+
+@rule("WB825", severity=Severity.ERROR, topic="deps", checklist="P3")
+def wrong_version(module: ModuleSource) -> Iterator[Problem]:
+    """A library is pinned to a version that does not have what is imported of it.
+
+    The module fails at its start, in the image and nowhere else. Pin a version that has it.
+
+    Bad:
+        import redis.asyncio        # requirements.txt: redis==3.5.3
+    Good:
+        redis==5.0.8                # redis.asyncio came with 4.2
+    """
+    listed = {each.name: each for each in module.requirements or ()}
+    told: set[str] = set()
+    for file in module.python:
+        for each in file.imports:
+            key = (each.module, each.name)
+            known = _SINCE.get(key) or _SINCE.get((each.module, ""))
+            requirement = listed.get(known[0]) if known else None
+            if known is None or requirement is None or each.optional or each.typing:
+                continue
+            if requirement.name not in told and _lacks(requirement.bounds, *known[1:]):
+                told.add(requirement.name)
+                message = f"{requirement.raw} does not have {each.origin}"
+                hint = f"it is imported in {file.path}:{each.line}"
+                yield module.problem(
+                    requirement.path, requirement.line, message, hint=hint
+                )
+
+
+Version = tuple[int, ...]
+
+
+def _lacks(bounds: str, since: Version | None, until: Version | None) -> bool:
+    """Whether every version that bounds allow is too old, or too new."""
+    highest: list[tuple[Version, bool]] = []
+    lowest: list[Version] = []
+    for sign, text in re.findall(r"(==|<=|<|>=|>|~=)\s*(\d+(?:\.\d+)*)", bounds):
+        version = tuple(int(part) for part in text.split("."))
+        if sign in {"==", "<=", "<"}:
+            highest.append((version, sign == "<"))
+        elif sign == "~=":
+            highest.append(((*version[:-2], version[-2] + 1), True))
+        if sign in {"==", ">=", ">", "~="}:
+            lowest.append(version)
+    if since and any(top < since or (open_ and top <= since) for top, open_ in highest):
+        return True
+    return bool(until and any(bottom >= until for bottom in lowest))
 
 
 _ADDRESS = re.compile(
     r"^(https?|redis|postgres(ql)?|amqp|grpc|ws|mongodb)://"
-    r"(localhost|127\.0\.0\.1|0\.0\.0\.0|[a-z][a-z0-9-]*(\.[a-z0-9-]+)*\.svc[a-z.]*|[a-z][a-z0-9-]*)(:\d+)?(/|$)"
+    r"(localhost|127\.0\.0\.1|0\.0\.0\.0|10(\.\d+){3}|192\.168\.\d+\.\d+|"
+    r"172\.(1[6-9]|2\d|3[01])\.\d+\.\d+|[a-z][a-z0-9-]*(\.[a-z0-9-]+)*\.svc[a-z.]*|[a-z][a-z0-9-]*)(:\d+)?(/|$)"
 )
 _SERVERS = frozenset({"run", "run_task", "serve", "add_insecure_port"})
 
@@ -304,7 +394,7 @@ def fixed_address(module: ModuleSource) -> Iterator[Problem]:
                     continue
                 if any(first <= literal.line <= last for first, last in defaults):
                     continue
-                if _is_settings_field(file, literal.line) or _is_parameter(
+                if _is_settings_field(module, file, literal.line) or _is_parameter(
                     file, literal.text
                 ):
                     continue
@@ -377,14 +467,28 @@ def _default_lines(function: Function) -> list[tuple[int, int]]:
     return found
 
 
-def _is_settings_field(file: PythonFile, line: int) -> bool:
-    """Whether a line is a field of a settings class, or of a dataclass."""
+def _is_settings_field(module: ModuleSource, file: PythonFile, line: int) -> bool:
+    """Whether a line is a field that a settings class reads, or that somebody else gives."""
     for made in file.classes:
-        kinds = (*made.bases, *made.decorators)
-        if any(re.search(r"Settings|BaseModel|dataclass", kind) for kind in kinds):
-            if any(each.line == line for each in made.fields):
-                return True
+        kinds = " ".join((*made.bases, *made.decorators))
+        field = next((each for each in made.fields if each.line == line), None)
+        if field is None or not re.search(r"Settings|BaseModel|dataclass", kinds):
+            continue
+        return "dataclass" not in kinds or _is_given(module, made, field.target)
     return False
+
+
+def _is_given(module: ModuleSource, made: Class, field: str) -> bool:
+    """Whether something makes an object of a dataclass with a value for a field."""
+    names = {made.name, "cls", "replace"}
+    for name in names:
+        for _, call in module.calls_by_name.get(name, ()):
+            if field in call.keywords or call.double_star or call.star:
+                return True
+            if name == made.name and len(call.args) > len(made.fields) // 2:
+                return True
+    asked = {f"cls.{field}", f"{made.name}.{field}"}
+    return any(asked & function.names for _, function in module.functions())
 
 
 def _is_parameter(file: PythonFile, text: str) -> bool:
@@ -436,9 +540,7 @@ def standard_variable_missing(module: ModuleSource) -> Iterator[Problem]:
     if missing:
         first: EnvRead | None = module.env[0] if module.env else None
         where = first.file if first else (module.entry or "config.py")
-        yield module.problem(
-            where, first.line if first else 1, f"not read: {', '.join(missing)}"
-        )
+        yield module.problem(where, 1, f"not read: {', '.join(missing)}")
 
 
 def is_server_call(call: Call) -> bool:
@@ -462,19 +564,40 @@ def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
     given = _given(module)
     if given is None:
         return
-    seen: set[str] = set()
-    for read in module.env:
-        needed = read.default is None or re.search(
-            r"localhost|127\.0\.0\.1", read.default or ""
-        )
-        if read.kind == "name" or not needed or read.name in given or read.name in seen:
-            continue
-        if read.default is None and read.kind not in {"required"}:
-            continue
-        seen.add(read.name)
-        yield module.problem(
-            read.file, read.line, f"no manifest of the module provides {read.name}"
-        )
+    needed = {read.name for read in module.env if _is_needed(module, read)}
+    meant = {read for _, read, _ in _misnamed(module)}
+    for name in sorted(needed - given - meant):
+        place = _variables_place(module)
+        if place is not None:
+            message = f"no manifest of the module provides {name}, which the code needs"
+            yield replace(place, message=message)
+
+
+_DATABASES = frozenset({"DATABASE_URL", "DATABASE_URI", "DB_URL", "DB_URI", "DB_DSN"})
+_LOCAL = re.compile(r"localhost|127\.0\.0\.1")
+
+
+def _is_needed(module: ModuleSource, read: EnvRead) -> bool:
+    """Whether the module does not run, or not where it should, without a variable."""
+    if is_script(read.file):
+        return False
+    if read.kind == "required" and read.default is None:
+        return True
+    if read.name in _DATABASES and not read.literal and read.kind != "name":
+        names = {each.name for each in module.env}
+        return not any(name.endswith("_HOST") and "REDIS" not in name for name in names)
+    return bool(read.kind != "name" and _LOCAL.search(read.default or ""))
+
+
+def _variables_place(module: ModuleSource) -> Problem | None:
+    """Where a manifest says what the module's container gets."""
+    for pod in module.delivery.manifests.pods:
+        for container in main_containers(module.delivery, pod):
+            for key in ("envFrom", "env"):
+                for node in container.node[key]:
+                    return container.problem(node, "")
+            return container.problem(container.node, "")
+    return None
 
 
 def _given(module: ModuleSource) -> set[str] | None:
@@ -511,53 +634,196 @@ def variable_given_in_vain(module: ModuleSource) -> Iterator[Problem]:
     Good:
         environment: {WEBHOOK_SECRET: "${WEBHOOK_SECRET}"}
     """
+    everywhere = {name for places in _given_together(module) for name, _ in places}
+    told: set[str] = set()
+    for name, meant, place in _misnamed(module):
+        message = f"nothing reads {name}; the code reads {meant}"
+        yield replace(place, message=message)
+        if meant not in everywhere and meant not in told:
+            told.add(meant)
+            read = next(each for each in module.env if each.name == meant)
+            message = f"nothing sets {meant}; what is set is {name}"
+            yield module.problem(read.file, read.line, message, read.column)
+
+
+def _misnamed(module: ModuleSource) -> Sequence[tuple[str, str, Problem]]:
+    """Variables that are set and not read, beside one alike that is read and not set."""
+    return module.once(_misnamed, lambda: list(_find_misnamed(module)))
+
+
+def _find_misnamed(module: ModuleSource) -> Iterator[tuple[str, str, Problem]]:
+    """The same, looked for."""
     if not module.env:
         return
     for places in _given_together(module):
         missing = {read.name for read in module.env} - {name for name, _ in places}
         for name, place in places:
-            similar = (each for each in sorted(missing) if _resembles(name, each))
-            meant = next(similar, "")
-            if meant and not _is_mentioned(module, name):
-                message = f"nothing reads {name}; the code reads {meant}"
-                yield replace(place, message=message)
+            alike = [each for each in sorted(missing) if resembles(name, each)]
+            if place.line and alike and not is_mentioned(module, name):
+                yield name, alike[0], place
+
+
+@rule("WB835", severity=Severity.WARNING, topic="env")
+def variable_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
+    """A manifest or Compose file sets a variable of the module that nothing reads.
+
+    Whoever sets it believes that it changes something. Remove it, or read it.
+
+    Bad:
+        environment: {OLLAMA_URL: "http://llm:11434"}     # the code reads AI_HOST
+    Good:
+        environment: {AI_HOST: "http://llm:11434"}
+    """
+    if not module.env or module.environment.is_open:
+        return
+    told = {name for name, _, _ in _misnamed(module)}
+    for places in _given_together(module):
+        for name, place in places:
+            if place.line and name not in told and is_unread(module, name):
+                yield replace(place, message=f"nothing of the module reads {name}")
+
+
+# What a platform, an interpreter, a server or a library reads by itself.
+_FOREIGN = re.compile(
+    r"(PYTHON|PIP|UV|GUNICORN|UVICORN|HYPERCORN|QUART|FLASK|LD|LC|MALLOC|SSL|OTEL|SENTRY|AWS|"
+    r"AZURE|GOOGLE|GCLOUD|GRPC|HF|TRANSFORMERS|PG|DD|NEW_RELIC|KUBERNETES|POD|NODE|GIT|OPENAI|"
+    r"ANTHROPIC|PROMETHEUS|CURL|REQUESTS|NPM|JAVA|VAULT|HOST|CONTAINER|OMP|TZ|LANG|LANGUAGE|"
+    r"TMP|TMPDIR|TEMP|HOME|PATH|USER|DEBUG|CI|WEB_CONCURRENCY|PORT|POSTGRES|MODULE|LOG|DB|"
+    r"DATABASE|REDIS|ROUTER|API_KEY_SECRET|API_KEYS|SERVICE_API|JWT_SECRET|SECRET_KEY|ENV|"
+    r"ENVIRONMENT|RELEASE|VERSION)(_.*)?|.*_PROXY"
+)
+
+
+def is_unread(module: ModuleSource, name: str) -> bool:
+    """Whether a variable is one of the module's alone, and nothing reads it."""
+    if not re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", name):
+        return False
+    return not _FOREIGN.fullmatch(name) and not is_mentioned(module, name)
 
 
 def _given_together(module: ModuleSource) -> Iterator[list[tuple[str, Problem]]]:
-    """The variables that one way to start the module gives: Compose, or a manifest."""
-    for service in module.delivery.compose:
+    """The variables that one way to start the module gives: Compose, or a manifest.
+
+    What comes from elsewhere, as a ConfigMap that modules share, has no line.
+    """
+    delivery = module.delivery
+    for service in delivery.compose:
+        if service.node["env_file"]:
+            continue
         yield [(each.name, service.problem(each.node, "")) for each in service.settings]
-    yield [
-        (node["name"].text or "", container.problem(node["name"], ""))
-        for pod in module.delivery.manifests.pods
-        for container in pod.containers
-        for node in container.node["env"]
-    ]
+    for pod in delivery.manifests.pods:
+        for container in main_containers(delivery, pod):
+            places = [
+                (node["name"].text or "", container.problem(node["name"], ""))
+                for node in container.node["env"]
+            ]
+            for source in container.node["envFrom"]:
+                places += _configured(delivery, source)
+            if places:
+                yield places
 
 
-def _resembles(name: str, other: str) -> bool:
-    """Whether one of two names is the other with a word more, less or misspelt."""
-    one, two = set(name.split("_")), set(other.split("_"))
-    if name == other or len(one & two) < 2:
+def _configured(delivery: Delivery, source: Node) -> Iterator[tuple[str, Problem]]:
+    """What an entry of `envFrom` brings; with a place where it is for one workload."""
+    for kind in ("ConfigMap", "Secret"):
+        name = source.at(f"{kind[0].lower()}{kind[1:]}Ref", "name").text or ""
+        found = delivery.manifests.find(kind, name)
+        if found is None:
+            continue
+        users = [
+            pod
+            for pod in delivery.manifests.visible_pods
+            if (kind, name) in references([pod])
+        ]
+        for part in ("data", "stringData"):
+            for key, node in found.root[part].keys.items():
+                alone = len(users) == 1 and kind == "ConfigMap"
+                place = found.problem(node, "")
+                yield key, place if alone else replace(place, line=0)
+
+
+_ALIKE = (
+    {"URL", "URI", "DSN", "ENDPOINT", "ADDRESS", "ADDR"},
+    {"KEY", "TOKEN", "SECRET"},
+    {"SECONDS", "INTERVAL", "TTL", "TIMEOUT", "PERIOD", "MINUTES", "MS"},
+    {"DIR", "PATH", "FOLDER", "DIRECTORY", "FILE"},
+    {"USER", "USERNAME", "LOGIN"},
+    {"PASS", "PASSWORD", "PWD", "PASSWD"},
+    {"MIN", "MINIMUM", "FLOOR", "LOWEST"},
+    {"MAX", "MAXIMUM", "LIMIT", "CEILING", "CAP"},
+    {"DB", "DATABASE"},
+    {"ENABLE", "ENABLED", "ON"},
+)
+# Words of a name by which nothing is recognised.
+_LOOSE = ({"KEY", "TOKEN", "SECRET"}, {"DIR", "PATH", "FOLDER", "DIRECTORY", "FILE"})
+
+
+def resembles(name: str, other: str) -> bool:
+    """Whether one of two names is the other with a word more, less, misspelt or alike."""
+    one, two = name.split("_"), other.split("_")
+    shared = set(one) & set(two)
+    if name == other or not shared:
         return False
-    if one < two or two < one:
-        return True
-    apart = sorted(one ^ two)
-    if len(apart) != 2 or apart[0][:1] != apart[1][:1]:
+    apart = sorted(set(one) ^ set(two))
+    if set(one) <= set(two) or set(two) <= set(one):
+        return len(shared) > 1 and len(apart) == 1
+    if len(apart) != 2 or len(one) != len(two):
         return False
-    return bool(difflib.get_close_matches(apart[0], apart[1:]))
+    kin = next((group for group in _ALIKE if set(apart) <= group), None)
+    if kin is not None:
+        return len(shared) > 1 or kin not in _LOOSE
+    close = bool(difflib.get_close_matches(apart[0], apart[1:], cutoff=0.75))
+    if apart[0][0] == apart[1][0] and close:
+        return len(shared) > 1 or len(one) == 2
+    # TWITCH_EVENTSUB_SECRET is TWITCH_WEBHOOK_SECRET: it is of the same, and of one kind.
+    return len(one) > 2 and one[0] == two[0] and one[-1] == two[-1]
 
 
-def _is_mentioned(module: ModuleSource, name: str) -> bool:
+def is_mentioned(module: ModuleSource, name: str) -> bool:
     """Whether anything of the module, or of flask_core, has a variable's name."""
-    pattern = re.compile(rf"\b{re.escape(name)}\b")
-    if any(name == read for file in module.core[1] for read in _environ(file)):
+    known = _core_names(module)
+    starts = {name[: at + 1] for at, letter in enumerate(name) if letter == "_"}
+    if name in known or starts & known:
         return True
-    return any(
-        pattern.search(module.read(inside) or "")
-        for inside in module.files
-        if inside.endswith((".py", ".sh", ".toml", ".ini", ".cfg", "Dockerfile"))
+    said = _said(module)
+    # Settings are fields in small letters.
+    return re.search(rf"(?i)\b{name}\b", said) is not None or any(
+        re.search(rf"\b{start}[\"'{{%]", said) for start in starts
     )
+
+
+def _core_names(module: ModuleSource) -> frozenset[str]:
+    """The texts that flask_core may read variables by."""
+    return module.once_for_all(
+        _core_names,
+        lambda: frozenset(name for file in module.core[1] for name in _environ(file)),
+    )
+
+
+def _said(module: ModuleSource) -> str:
+    """All texts of the module in which a variable may be read."""
+    ends = (".py", ".sh", ".toml", ".ini", ".cfg", "Dockerfile", "Makefile", "Procfile")
+
+    def work() -> str:
+        """The same, read once."""
+        files = (inside for inside in module.files if inside.endswith(ends))
+        texts = [module.read(inside) or "" for inside in files]
+        started = [
+            node.shown if node.kind == "scalar" else " ".join(i.shown for i in node)
+            for node in _commands(module)
+        ]
+        return "\n".join((*texts, *started))
+
+    return module.once(_said, work)
+
+
+def _commands(module: ModuleSource) -> Iterator[Node]:
+    """How manifests and Compose start the module."""
+    for pod in module.delivery.manifests.pods:
+        for container in pod.containers:
+            yield from (container.node["command"], container.node["args"])
+    for service in module.delivery.compose:
+        yield from (service.node["command"], service.node["entrypoint"])
 
 
 def _environ(file: PythonFile) -> Iterator[str]:
@@ -566,3 +832,12 @@ def _environ(file: PythonFile) -> Iterator[str]:
         yield from (name for name, _ in function.environ)
         for call in function.calls:
             yield from (value.text for value in call.args if value.kind == "str")
+        # The beginnings of names that are put together: f"API_KEY_{role}".
+        values = [each.value for each in function.assigns]
+        values += [value for call in function.calls for value in call.args]
+        for value in values:
+            if value.kind in {"fstring", "concat", "format"}:
+                yield value.text.partition("{")[0]
+    for made in file.classes:
+        if any("Settings" in base for base in made.bases):
+            yield from (each.target.upper() for each in made.fields if each.annotation)

@@ -10,6 +10,7 @@ from waddlegen.facts.delivery import Delivery
 from waddlegen.facts.dockerfile import Dockerfile, Instruction, Stage
 from waddlegen.facts.survey import folder_of, is_inside
 from waddlegen.facts.workflows import Build
+from waddlegen.facts.yamldocs import problem_at
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
 
@@ -109,7 +110,8 @@ def root_user(module: Delivery) -> Iterator[Problem]:
         if _NON_ROOT.search(base) or _drops_privileges(chain) or "$" in base:
             return
         message = "there is no USER, so the image runs as root"
-        line = stage.source.line
+        started = [i for i in chain if i.keyword in ("CMD", "ENTRYPOINT")]
+        line = started[-1].line if started else stage.source.line
         yield _problem(file, line, message, "add `USER 1000` before CMD")
         return
     user = stage.expand(last.text).strip("\"'").partition(":")[0]
@@ -397,6 +399,70 @@ def unbuilt_image(module: Delivery) -> Iterator[Problem]:
         yield Problem(stale.path, stale.line, message, stale.column, hint)
     else:
         yield _problem(file, 1, "no workflow builds this Dockerfile", hint)
+
+
+@delivery_rule("WB814", severity=ERROR, topic="docker", checklist="P2")
+def failing_compose_healthcheck(module: Delivery) -> Iterator[Problem]:
+    """The health check of a Compose file can never pass, or never fail.
+
+    It replaces that of the image: it needs a tool that the image has (slim images have
+    neither curl nor wget), and the port that the module listens to inside its container.
+    """
+    found = _final(module)
+    for service in module.compose if found else ():
+        node = service.node.at("healthcheck", "test")
+        words = [item.shown for item in node] if node.is_list else [node.text or ""]
+        text = " ".join(words).removeprefix("CMD-SHELL").removeprefix("CMD").strip()
+        tool = _TOOL.search(text)
+        place = next(iter(node), node)
+        if found and tool and not _has_tool(*found, tool[1]):
+            message = f"the image has no {tool[1]}, so the health check always fails"
+            yield service.problem(place, message, "ask with python")
+            continue
+        ports = {number for number, _ in service.container_ports}
+        asked = re.findall(r"(?:localhost|127\.0\.0\.1):(\d{2,5})\b", text)
+        if ports and asked and not {int(port) for port in asked} & ports:
+            message = f"the health check asks port {asked[0]}, which it does not offer"
+            hint = f"inside the container it is {', '.join(map(str, sorted(ports)))}"
+            yield service.problem(place, message, hint)
+
+
+_LINTERS = r"(?:black|flake8|mypy|ruff|pylint|isort|bandit|pyright)"
+_FORGIVEN = re.compile(
+    rf"(?:^|[;&|]|run:|[|]\s|-\s)\s*(?:python3? -m )?{_LINTERS}\b[^#\n]*"
+    r"\|\|\s*(?:true\b|:|exit 0|echo\b)"
+)
+_CHECKS = re.compile(rf"(?m)(?:^|[;&|])\s*(?:python3? -m )?(?:{_LINTERS}|pytest)\b")
+
+
+@delivery_rule("WB813", severity=WARNING, topic="lint", checklist="CQ1")
+def silenced_linter(module: Delivery) -> Iterator[Problem]:
+    """A workflow runs a linter, or the tests, and goes on whatever comes out.
+
+    What is never red is never read. Drop `|| true` and `continue-on-error`; what cannot be
+    mended now is told to the linter, line by line, with a reason.
+    """
+    name = (module.folder or module.base_name).rpartition("/")[2]
+    for workflow in module.workflows:
+        if name not in workflow.text:
+            continue
+        for number, line in enumerate(workflow.text.splitlines(), 1):
+            if _FORGIVEN.search(line) and "exit 1" not in line:
+                message = "a linter that finds something does not fail this step"
+                yield Problem(workflow.path, number, message, hint="drop `||`")
+        yield from _continued(module, workflow.path)
+
+
+def _continued(module: Delivery, path: str) -> Iterator[Problem]:
+    """Steps that check something and may fail."""
+    for root in module.survey.documents(path).roots:
+        for job in root["jobs"].keys.values():
+            for step in job["steps"]:
+                node = step["continue-on-error"]
+                if node.value is True and _CHECKS.search(step["run"].text or ""):
+                    message = "what this step finds does not fail the job"
+                    hint = "drop `continue-on-error`"
+                    yield problem_at(path, node, node, message, hint)
 
 
 def _may_build(module: Delivery, build: Build) -> bool:

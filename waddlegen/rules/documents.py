@@ -10,6 +10,8 @@ from waddlegen.facts.texts import env_names
 from waddlegen.facts.words import is_placeholder, is_secret
 from waddlegen.findings import Problem, Severity, Verdict
 from waddlegen.measures import documented, readme_setup
+from waddlegen.rules.dependencies import is_mentioned, is_unread, resembles
+from waddlegen.rules.logs import is_script
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -61,21 +63,46 @@ def undocumented_route(module: ModuleSource) -> Iterator[Problem]:
     every_route = [route for route in module.routes if not route.websocket]
     missing = [route for route in every_route if not documented(module, route)]
     yield from _documented_in_vain(module)
-    if missing and len(missing) < len(every_route):
-        for route in missing:
-            yield module.problem(
-                route.file, route.line, f"`{route.label}` is documented nowhere"
-            )
+    if len(missing) == 1 and len(every_route) > 1:
+        route = missing[0]
+        message = f"`{route.label}` is documented nowhere"
+        yield module.problem(route.file, route.line, message)
     elif missing:
         every = len(every_route)
         rest = f" and {len(missing) - 1} of {every} more" if len(missing) > 1 else ""
         message = f"`{missing[0].label}` is documented nowhere{rest}"
-        yield module.problem("README.md", 1, message)
+        path, line = _section(module, *_ABOUT_ROUTES)
+        yield Problem(path, line, message)
+
+
+_ABOUT_ROUTES = (
+    re.compile(r"(?im)^#+.*\b(api|routes?|endpoints?|http)\b"),
+    re.compile(r"(?m)^.*\b(GET|POST|PUT|DELETE)\b.*/\w"),
+)
+_ABOUT_VARIABLES = (
+    re.compile(r"(?im)^#+.*\b(env\w*|config\w*|settings?|variables?)\b"),
+    re.compile(r"(?m)^.*`[A-Z]+_[A-Z_]+`"),
+    re.compile(r"(?m)^.*\b[A-Z]+_[A-Z_]+\b"),
+)
+
+
+def _section(module: ModuleSource, *patterns: re.Pattern[str]) -> tuple[str, int]:
+    """Where the documents first speak of something; the start of the README otherwise."""
+    for pattern in patterns:
+        for path, text in module.documents:
+            found = pattern.search(text)
+            if found and path.endswith(".md"):
+                return path, text.count("\n", 0, found.start()) + 1
+    return module.path("README.md"), 1
 
 
 _ENDPOINT = re.compile(
-    r"\b(GET|POST|PUT|PATCH|DELETE)\b[`*|\s]{1,6}(/(?:api|webhook)[^\s`|)\"']*)"
+    r"\b(GET|POST|PUT|PATCH|DELETE)\b[`*|\s]{1,6}(/[a-z][^\s`|)\"',;]*)"
 )
+
+
+# What flask_core, the framework or a proxy serves.
+_EVERYWHERE = frozenset("health healthz ready readyz live livez metrics static".split())
 
 
 def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
@@ -89,19 +116,24 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
     }
     prefixes = {"/".join(path.split("/")[:4]) for _, path in known}
     for place, text in module.documents:
-        if not place.endswith(".md") or not place.startswith(module.relative):
+        if not place.endswith(".md"):
             continue
         listed: list[tuple[int, str, str, bool]] = []
         for number, line in enumerate(text.splitlines(), 1):
             for method, path in _ENDPOINT.findall(line):
+                if path.strip("/") in _EVERYWHERE:
+                    continue
                 if "://" not in line or path in line.split("://")[0]:
                     shape = _shape(path.split("?")[0].rstrip(".,:;"))
                     found = (method, shape) in known
                     listed.append((number, f"{method} {path}", shape, found))
         # A list of which most exists here is about this module, and not about those it calls.
-        own = sum(found for *_, found in listed) * 2 > len(listed)
+        known_here = sum(found for *_, found in listed)
+        own = known_here * 2 > len(listed)
+        few = known_here and len(listed) - known_here < 3
         for number, label, shape, found in listed:
-            if not found and (own or "/".join(shape.split("/")[:4]) in prefixes):
+            near = few and "/".join(shape.split("/")[:4]) in prefixes
+            if not found and (own or near):
                 yield Problem(place, number, f"`{label}` does not exist in the module")
 
 
@@ -123,20 +155,224 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
         | `FEATURE_X` | `false` | whether … |
     """
     said = "\n".join(text for _, text in module.documents)
-    reads = [read for read in module.env if read.name not in _FOREIGN]
+    reads = [
+        read
+        for read in module.env
+        if read.name not in _FOREIGN and not read.name.startswith("PYTHON")
+    ]
     missing = list(
         dict.fromkeys(
             read.name for read in reads if not re.search(rf"\b{read.name}\b", said)
         )
     )
-    if missing and len(missing) < len({read.name for read in reads}):
-        for name in missing:
-            read = next(read for read in reads if read.name == name)
-            yield module.problem(read.file, read.line, f"{name} is documented nowhere")
+    if len(missing) == 1 and len({read.name for read in reads}) > 1:
+        read = next(read for read in reads if read.name == missing[0])
+        message = f"{read.name} is documented nowhere"
+        yield module.problem(read.file, read.line, message, topic="env")
     elif missing:
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
         message = f"documented nowhere: {listed} ({len(missing)} in all)"
-        yield module.problem("README.md", 1, message)
+        path, line = _section(module, *_ABOUT_VARIABLES)
+        yield Problem(path, line, message)
+
+
+_QUOTED = re.compile(r"`(?:export )?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`")
+_NOTHING = re.compile(
+    r"(?i)|none|null|empty|unset|required|yes.*required|secret|generated|n/a|[-–—]+|\.\.\.|"
+    r"not set|must be set|no default|nothing|optional|<.*>|random|auto(matic)?"
+)
+
+
+@rule("WB706", severity=Severity.WARNING, topic="docs", checklist="D3")
+def wrong_variable_documented(module: ModuleSource) -> Iterator[Problem]:
+    """A document names a variable that the code does not read, or another default.
+
+    Whoever sets it changes nothing, and whoever trusts the default is surprised. Write the
+    name and the default that the code has.
+
+    Bad:
+        | `CACHE_TTL` | 600 | seconds |        # os.getenv("CACHE_TTL_SECONDS", "300")
+    Good:
+        | `CACHE_TTL_SECONDS` | 300 | seconds |
+    """
+    if not module.env:
+        return
+    for place, text in module.documents:
+        if place.endswith(".md"):
+            yield from _unread_variables(module, place, text)
+            yield from _other_defaults(module, place, text)
+    yield from _misnamed_examples(module)
+
+
+def _misnamed_examples(module: ModuleSource) -> Iterator[Problem]:
+    """The variables of the example that the code reads under another name."""
+    if module.env_example is None or module.environment.is_open:
+        return
+    path, text = module.env_example
+    known = env_names(text)
+    missing = sorted({each.name for each in module.env} - known.keys())
+    for name, (_, line) in known.items():
+        meant = next((each for each in missing if resembles(name, each)), "")
+        if meant and not is_mentioned(module, name):
+            if not _is_interpolated(module, name):
+                message = f"nothing reads {name}; the code reads {meant}"
+                yield module.problem(path, line, message, topic="env")
+
+
+def _unread_variables(module: ModuleSource, place: str, text: str) -> Iterator[Problem]:
+    """The variables of a document that nothing reads."""
+    if module.environment.is_open:
+        return
+    read = {each.name for each in module.env}
+    unsaid = {name for name in read if not re.search(rf"\b{name}\b", text)}
+    heading = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        heading = line if line.startswith("#") else heading
+        listed = bool(_ABOUT_VARIABLES[0].search(heading))
+        for name in _QUOTED.findall(line):
+            if name in read or is_mentioned(module, name):
+                continue
+            meant = next((each for each in sorted(unsaid) if resembles(name, each)), "")
+            if not meant and name.endswith("_PORT") and re.search("listen|port", line):
+                meant = "MODULE_PORT" if "MODULE_PORT" in unsaid else ""
+            if meant:
+                message = f"nothing reads {name}; the code reads {meant}"
+                yield Problem(place, number, message)
+            elif listed and line.lstrip().startswith("|") and is_unread(module, name):
+                if not _is_interpolated(module, name):
+                    yield Problem(place, number, f"nothing of the module reads {name}")
+
+
+def _is_interpolated(module: ModuleSource, name: str) -> bool:
+    """Whether a Compose file of the repository puts a variable in."""
+    survey = module.delivery.survey
+    return any(
+        f"{{{name}" in survey.text(path)
+        for path in {each.path for each in module.delivery.compose}
+    )
+
+
+def _other_defaults(module: ModuleSource, place: str, text: str) -> Iterator[Problem]:
+    """The defaults of a document that are not those of the code."""
+    known: dict[str, set[str]] = {}
+    for read in module.env:
+        if read.literal is not None and not is_script(read.file):
+            known.setdefault(read.name, set()).add(read.literal)
+    for number, name, said in _said_defaults(text):
+        plain = said.strip("`\"' *")
+        defaults = known.get(name)
+        if not defaults or _NOTHING.fullmatch(plain) or is_secret(name):
+            continue
+        if not any(_is_same(plain, each) for each in defaults):
+            told = ", ".join(sorted(defaults)) or "empty"
+            message = f"the default of {name} is {told} in the code, not {plain}"
+            yield Problem(place, number, message)
+
+
+def _said_defaults(text: str) -> Iterator[tuple[int, str, str]]:
+    """Line, variable and default, wherever a document says them: in tables, in brackets."""
+    column = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        for name, value in re.findall(
+            r"`?\b([A-Z]+_[A-Z0-9_]+)\b`? \((?:default:? )?`?(\d[\d_.]*)`?(?: \w+)?\)",
+            line,
+        ):
+            yield number, name, value
+        if not line.lstrip().startswith("|"):
+            column = 0
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        heads = [n for n, cell in enumerate(cells) if re.search(r"(?i)\bdefault", cell)]
+        if heads and not re.search(r"[A-Z]_[A-Z]", cells[0]):
+            column = heads[0]
+        elif 0 < column < len(cells):
+            names = re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", cells[0])
+            values = [cells[column]]
+            if len(names) > 1:
+                values = [part.strip() for part in cells[column].split(",")]
+            if len(names) == len(values):
+                for name, value in zip(names, values, strict=True):
+                    yield number, name, value
+
+
+def _is_same(said: str, default: str) -> bool:
+    """Whether two ways to write a default mean one, as far as that can be told."""
+    if said.casefold().rstrip("/") == default.casefold().rstrip("/"):
+        return True
+    one, two = _number(said), _number(default)
+    if one is not None and two is not None:
+        return one == two
+    words = {"1": "true", "yes": "true", "on": "true"}
+    words |= {"0": "false", "no": "false", "off": "false"}
+    if words.get(said.lower(), said.lower()) == words.get(default.lower(), default):
+        return True
+    # What is told in words, counted in another unit or left to the code is no default.
+    return not (default and re.fullmatch(r"[\w.:/-]+", said)) or (one is None) != (
+        two is None
+    )
+
+
+def _number(text: str) -> float | None:
+    """A number as people write it, or None."""
+    try:
+        return float(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        return None
+
+
+_STARTED = re.compile(
+    r"\bpython3?(?:\.\d+)? +(?:-u +)?([\w./-]+\.py)\b|"
+    r"\b(?:bash|sh) +([\w./-]+\.sh)\b|(?:^|[`\s])(\./[\w./-]+\.sh)\b|"
+    r"\bpsql\b[^\n`]* -f +([\w./-]+\.sql)\b|"
+    r"\bcp +(?:-\w+ +)?([\w./-]*(?:example|sample|template|dist)[\w./-]*)|"
+    r"(?:\s-r +|--requirement[ =])([\w./-]+\.txt)\b"
+)
+_APPLICATION = re.compile(
+    r"\b(?:hypercorn|uvicorn|gunicorn)\b[^\n`]*?[ '\"]([a-z_][\w.]*):(?:app|create_app|application)\b"
+)
+
+
+@rule("WB707", severity=Severity.WARNING, topic="docs", checklist="D1")
+def missing_file_documented(module: ModuleSource) -> Iterator[Problem]:
+    """A command of the README names a file that is not there.
+
+    The first thing a reader tries fails. Write the file's real name.
+
+    Bad:
+        python main.py        # the module has app.py
+    Good:
+        python app.py
+    """
+    text = module.readme
+    if text is None or not module.python:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if "$" in line or "<" in line or "{" in line:
+            continue
+        for found in _STARTED.findall(line):
+            name = next(part for part in found if part)
+            if not _is_there(module, name):
+                yield module.problem("README.md", number, f"there is no {name}")
+        for dotted in _APPLICATION.findall(line):
+            name = dotted.replace(".", "/")
+            if not (_is_there(module, f"{name}.py") or _is_there(module, name)):
+                message = f"there is no {name}.py to take the application from"
+                yield module.problem("README.md", number, message)
+
+
+def _is_there(module: ModuleSource, name: str) -> bool:
+    """Whether some file of the module, or of the repository, may be meant by a path."""
+    plain = re.sub(r"^(\.{1,2}/)+", "", name).strip("/")
+    if name.startswith(("/", "~")) or not plain:
+        return True
+    own = any(
+        f"/{each}".endswith(f"/{plain}") or each.startswith(f"{plain}/")
+        for each in module.files
+    )
+    return own or any(
+        (base / plain).exists()
+        for base in (module.repository, *list(module.folder.parents)[:4])
+    )
 
 
 @rule("WB704", severity=Severity.WARNING, topic="env", checklist="D4")

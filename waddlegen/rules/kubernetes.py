@@ -10,7 +10,7 @@ from waddlegen.facts.dockerfile import Dockerfile
 from waddlegen.facts.kubernetes_fields import resembles, table
 from waddlegen.facts.manifests import Container, Manifest, Pod, is_variable
 from waddlegen.facts.secrets import has_url_credentials, is_secret_name, is_secret_value
-from waddlegen.facts.yamldocs import Node
+from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
 from waddlegen.rules.pods import containers, main_containers
@@ -205,6 +205,17 @@ def missing_security_context(module: Delivery) -> Iterator[Problem]:
             place = next((node for _, node in wrong if node), context or each.node)
             message = f"the security context of {each.name} lacks {shown}"
             yield each.problem(place, message, "add it to `securityContext`")
+    for chart in module.charts:
+        for key, node in chart.values:
+            empty = node.is_mapping and not node.keys or node.is_null
+            if _CONTEXT.fullmatch(key) and empty and chart.asks_for(key):
+                message = f"{key} is empty, so the containers have no security context"
+                hint = "write readOnlyRootFilesystem, runAsNonRoot, capabilities"
+                yield problem_at(chart.values_path, node, node, message, hint)
+
+
+# That of the pod has no field for what a container may do.
+_CONTEXT = re.compile(r"(?i)(container)?securityContext")
 
 
 def _drops(context: Node) -> bool:
@@ -254,19 +265,37 @@ _LOG_NAMES = re.compile(r"(LOG|LOGS)_(DIR|DIRECTORY|PATH|FOLDER)|(DATA|CACHE)_DI
 def unwritable_path(module: Delivery) -> Iterator[Problem]:
     """The root file system is read-only, and a folder that is written is part of it.
 
-    The rotating log file under /var/log and temporary files fail: the module does not
-    start, or breaks at the first upload. Mount an `emptyDir` at each such folder.
+    The rotating log file under /var/log fails, and the module does not start. Mount an
+    `emptyDir` at each folder that the module is told to write to.
     """
-    for _, each in _servers(module):
-        if each.node.at("securityContext", "readOnlyRootFilesystem").value is not True:
-            continue
-        folders = {"/tmp", *_written(module, each)}
-        for folder in sorted(folders):
+    for each in _read_only(module):
+        for folder in sorted(set(_written(module, each)) - {"/tmp"}):
             if not _is_writable(each, folder):
                 message = f"{each.name} cannot write to {folder}"
                 hint = f"mount an emptyDir at {folder}"
-                node = each.node["volumeMounts"]
-                yield each.problem(node or each.node, message, hint)
+                node = each.node.at("securityContext", "readOnlyRootFilesystem")
+                yield each.problem(node, message, hint)
+
+
+@delivery_rule("WB883", severity=WARNING, topic="k8s")
+def no_temporary_folder(module: Delivery) -> Iterator[Problem]:
+    """The root file system is read-only, and there is no /tmp to write to.
+
+    Uploads and whatever a library puts aside for a moment fail when they come. Mount an
+    `emptyDir` at /tmp.
+    """
+    for each in _read_only(module):
+        if not _is_writable(each, "/tmp"):
+            message = f"{each.name} cannot write to /tmp"
+            node = each.node["volumeMounts"] or each.node
+            yield each.problem(node, message, "mount an emptyDir at /tmp")
+
+
+def _read_only(module: Delivery) -> Iterator[Container]:
+    """The containers whose root file system cannot be written."""
+    for _, each in _servers(module):
+        if each.node.at("securityContext", "readOnlyRootFilesystem").value is True:
+            yield each
 
 
 def _written(module: Delivery, each: Container) -> Iterator[str]:
@@ -383,6 +412,11 @@ def secret_in_manifest(module: Delivery) -> Iterator[Problem]:
             if _is_secret(name, node):
                 message = f"{name} of {each.name} is written here as a plain value"
                 yield each.problem(node, message, hint)
+    for chart in module.charts:
+        for path, line, name in chart.plain_variables():
+            if is_secret_name(name):
+                message = f"{name} is given as a plain value of the chart"
+                yield Problem(path, line, message, 1, hint, "k8s")
     for config in module.manifests.of("ConfigMap"):
         for key, node in config.root["data"].keys.items():
             if _is_secret(key, node):

@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.alerts import Objective, PrometheusRule
+from waddlegen.facts.alerts import (
+    Objective,
+    PrometheusRule,
+    scrapers_of,
+    targets_of,
+)
 from waddlegen.facts.delivery import Delivery
+from waddlegen.facts.yamldocs import problem_at
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
+from waddlegen.rules.rule import rule
+from waddlegen.source import ModuleSource
 
 WARNING = Severity.WARNING
 
@@ -122,6 +130,152 @@ def _of_alert(rule: PrometheusRule) -> Iterator[Problem]:
     if not any(key.startswith("runbook") for key in notes.keys):
         message = f"{rule.alert} does not say what to do"
         yield rule.problem(rule.node, message, "add the annotation `runbook_url`")
+
+
+@delivery_rule("WB914", severity=Severity.ERROR, topic="metrics")
+def wrong_scrape_target(module: Delivery) -> Iterator[Problem]:
+    """Prometheus asks the module on a port that it does not listen to.
+
+    The target is down for ever, its metrics are missing, and its alerts fire or stay silent
+    for the wrong reason. Write the port of the Service, or of the container.
+    """
+    hosts: dict[str, set[int]] = {}
+    for service in module.manifests.of("Service"):
+        found = {port["port"].integer or 0 for port in service.spec["ports"]}
+        hosts.setdefault(service.name, set()).update(found)
+    listened = {number for pod in module.manifests.pods for number in pod.port_numbers}
+    for each in module.compose:
+        offered = {number for number, _ in each.container_ports}
+        hosts.setdefault(each.name, set()).update(offered)
+    if module.port:
+        listened.add(module.port.number)
+    for target in targets_of(module.survey):
+        known = hosts.get(target.host, set()) | listened
+        if target.host in hosts and known - {0} and target.port not in known:
+            right = ", ".join(str(number) for number in sorted(known - {0}))
+            message = f"nothing of {target.host} listens to {target.port}"
+            hint = f"it listens to {right}"
+            yield problem_at(target.path, target.node, target.node, message, hint)
+
+
+@delivery_rule("WB915", severity=WARNING, topic="metrics", checklist="M3")
+def rules_not_loaded(module: Delivery) -> Iterator[Problem]:
+    """Prometheus is not told to read the rules that watch the module.
+
+    The alerts stand in the repository and never fire. Name their files in `rule_files`.
+    """
+    files = {
+        rule.path
+        for rule in module.prometheus_rules
+        if rule.alert and b"apiVersion" not in module.survey.content(rule.path)
+    }
+    scrapers = list(scrapers_of(module.survey))
+    if not files or any(list(root["rule_files"]) for _, root in scrapers):
+        return
+    for path, _ in scrapers:
+        text = module.survey.text(path)
+        said = re.search(r"(?m)^[ \t]*#[ \t]*rule_files\b", text)
+        line = text.count("\n", 0, said.start()) + 1 if said else 1
+        message = "rule_files names no file, so no alert is loaded"
+        hint = f"add {sorted(files)[0]}"
+        yield Problem(path, line, message, hint=hint)
+
+
+_JOB = re.compile(r"\bjob\s*=\s*\"([^\"]+)\"")
+
+
+@delivery_rule("WB917", severity=WARNING, topic="metrics", checklist="M3")
+def unknown_job(module: Delivery) -> Iterator[Problem]:
+    """An alert asks for a job that Prometheus does not have.
+
+    It finds no series, so it never fires. Write the `job_name` of the scrape config.
+    """
+    jobs: set[str] = set()
+    for _, root in scrapers_of(module.survey):
+        for job in root["scrape_configs"]:
+            if set(job.keys) - _PLAIN_JOB:
+                return  # what is discovered, or named anew, cannot be seen here
+            jobs.add(job["job_name"].text or "")
+    for rule_ in module.prometheus_rules if jobs else ():
+        if b"apiVersion" in module.survey.content(rule_.path) or not rule_.alert:
+            continue
+        for name in _JOB.findall(rule_.expr):
+            if name not in jobs:
+                message = f"no job is called {name}"
+                hint = f"the jobs are {', '.join(sorted(jobs)[:6])}"
+                yield rule_.problem(rule_.node["expr"], message, hint)
+
+
+_PLAIN_JOB = frozenset(
+    "job_name static_configs metrics_path scheme scrape_interval scrape_timeout params "
+    "honor_labels basic_auth authorization tls_config".split()
+)
+_MATCHERS = re.compile(
+    r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
+)
+_METRIC = re.compile(r"(?<![\w:.$])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b(?!\s*\()")
+_SUFFIX = re.compile(r"_(total|bucket|count|sum|created|info)$")
+_GENERIC = frozenset(
+    "core action trigger receiver interaction interactive module service processing api "
+    "app flask waddlebot server".split()
+)
+
+
+@rule("WB916", severity=WARNING, topic="metrics", checklist="M3")
+def unknown_metric(module: ModuleSource) -> Iterator[Problem]:
+    """An alert asks for a metric of the module that nothing exposes.
+
+    It can never fire. Use the name that the code gives the metric, with its labels.
+
+    Bad:
+        expr: rate(chat_errors_total[5m]) > 1      # the code counts chat_requests_total
+    Good:
+        expr: rate(chat_requests_total{result="error"}[5m]) > 1
+    """
+    delivery = module.delivery
+    words = {word for name in delivery.handles for word in name.split("-")} - _GENERIC
+    told: set[tuple[str, str]] = set()
+    for rule_ in delivery.prometheus_rules:
+        bare = _MATCHERS.sub(" ", _STRING.sub('""', rule_.expr))
+        for name in _METRIC.findall(bare):
+            own = name.partition("_")[0] in words
+            known = own and not _is_exposed(module, name)
+            if known and module.python and (rule_.alert, name) not in told:
+                told.add((rule_.alert, name))
+                message = f"nothing of the module exposes {name}"
+                hint = "use the name that the code gives the metric"
+                yield rule_.problem(rule_.node["expr"], message, hint)
+
+
+def _is_exposed(module: ModuleSource, name: str) -> bool:
+    """Whether the module or flask_core may expose a metric, also one put together."""
+    plain = _SUFFIX.sub("", name)
+    text = _source_text(module)
+    if re.search(rf"(?<![a-z0-9_]){plain}(?![a-z0-9])", text):
+        return True
+    words = plain.split("_")
+    return any(
+        re.search(rf"\}}_?{tail}(?![a-z0-9])|{_MADE}{tail}(?:_total)?[\"']", text)
+        for start in range(1, len(words))
+        for tail in ["_".join(words[start:])]
+    )
+
+
+# Where a part of a name stands that is put together with a prefix.
+_MADE = r"(?:Counter|Gauge|Histogram|Summary|Info|Enum)\(\s*f?[\"'][^\"'\s]*_?"
+
+
+def _source_text(module: ModuleSource) -> str:
+    """All the code that may name a metric: the module's, flask_core's, recording rules."""
+
+    def work() -> str:
+        """The same, read once."""
+        texts = [module.read(f) or "" for f in module.files if f.endswith(".py")]
+        rules = module.delivery.prometheus_rules
+        texts += [each.node["record"].text or "" for each in rules]
+        return "\n".join((*texts, module.core_text))
+
+    return module.once(_source_text, work)
 
 
 _PERCENT = re.compile(r"\b\d{2}(\.\d+)?\s?%|\b0?\.9\d*\b|\b\d{2}\.\d+\b")

@@ -92,7 +92,8 @@ def _black(module: ModuleSource, files: list[str]) -> Iterator[Problem]:
 def lint_finding(module: ModuleSource) -> Iterator[Problem]:
     """flake8 finds something: unused names, undefined ones, comparisons that mislead.
 
-    Its rules E, F and W at 88 columns, E203 and W503 left out. By default ruff speaks for it.
+    Its rules E, F and W at 88 columns, or as many as its own settings say; E203 and W503 left
+    out. By default ruff speaks for it.
 
     Bad:
         import os          # never used

@@ -160,9 +160,10 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             or read.kind in {"num", "bool", "none"}
         ):
             continue
-        if not (is_secret(read.name) or _is_asked_for(module, read)) or re.fullmatch(
-            r"[\d.]+|true|false", default, re.I
-        ):
+        if re.fullmatch(r"[\d.]+|true|false", default, re.I):
+            continue
+        secret = is_secret(read.name) or _is_drawn(read.name, default)
+        if not (secret or _is_asked_for(module, read)):
             continue
         if read.kind not in {"str", "fstring", "concat"} or "://" in default:
             continue
@@ -174,6 +175,22 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             read.column,
         )
     yield from _or_defaults(module)
+
+
+# Keys of stores and of messages, which are names.
+_NAMING_KEYS = re.compile(
+    r"(?i)cache|redis|sort|primary|foreign|partition|rout|queue|stream|object|s3|header|"
+    r"index|group|lock|public|prefix|lookup|hot|map"
+)
+_DRAWN = re.compile(r"(?i)(?<![a-z0-9])(?=[a-z]*\d[a-z]*\d)(?=\d*[a-z])[a-z0-9]{6,}")
+
+
+def _is_drawn(name: str, default: str) -> bool:
+    """Whether a key of any name has a default that somebody has drawn by lot."""
+    kind = re.search(r"(_KEY|_SALT|_PEPPER|_SEED)$", name)
+    plain = re.fullmatch(r"[\w+/=-]{8,}", default)
+    drawn = kind and plain and not _NAMING_KEYS.search(name)
+    return bool(drawn and _DRAWN.search(default))
 
 
 def _is_asked_for(module: ModuleSource, read: EnvRead) -> bool:

@@ -345,7 +345,8 @@ def _container_restrictions(container: Container) -> Iterator[Problem]:
     elif escalation.value is not False and not is_variable(escalation.text):
         message = f"{name} may escalate its privileges"
         hint = "set `allowPrivilegeEscalation: false`"
-        yield container.problem(escalation or context or node, message, hint)
+        place = escalation or (node.mark("securityContext") if context else node)
+        yield container.problem(place, message, hint)
     for added in context.at("capabilities", "add"):
         refused = added.text not in ("NET_BIND_SERVICE", None)
         if refused and not (added.text == "SYS_ADMIN" and escalation.value is False):
@@ -359,4 +360,5 @@ def _container_restrictions(container: Container) -> Iterator[Problem]:
     if profile["type"].text not in ("RuntimeDefault", "Localhost"):
         message = f"{name} has no seccomp profile"
         hint = "add `seccompProfile: {type: RuntimeDefault}` to the pod"
-        yield container.problem(profile["type"] or context or node, message, hint)
+        place = profile["type"] or (node.mark("securityContext") if context else node)
+        yield container.problem(place, message, hint)
