@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import NamedTuple
 
 from waddlegen.facts.expressions import children, dotted
 from waddlegen.facts.python import FailOpen, Function
@@ -20,7 +21,8 @@ SECRET = re.compile(
 )
 _COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_compare"})
 _VERIFIES = re.compile(
-    r"verif|compare_digest|signature|check_.*(key|token|sig)|valid.*sig", re.IGNORECASE
+    r"verif|compare_digest|signature|(^|\.|_)signed(_by|_with)?$|is_signed|is_genuine|check_.*(key|token|sig)|valid.*sig",
+    re.IGNORECASE,
 )
 _REFUSES = re.compile(r"refus|deny|denied|reject|forbid|unauthori[sz]ed|fail", re.I)
 _SWITCH = re.compile(
@@ -44,7 +46,7 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
     body = getattr(node, "body", [])
     if not isinstance(body, list):
         return found
-    received = _received(node)
+    known = Known(_received(node), _settings_of(body))
     wraps = _wrapped(function, node)
     strict = bool(
         re.search(
@@ -58,11 +60,63 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
     statements = _statements(body)
     for item in statements:
         if isinstance(item, ast.If):
-            found += _branch(item, received, wraps, strict, hooked)
-            found += _without_header(item, received, statements)
+            found += _branch(item, known, wraps, strict, hooked)
+            found += _without_header(item, known, statements)
         elif isinstance(item, ast.Try) and strict:
             found += _failure(item, wraps)
+    refused = {n for each in statements if (n := _refused_without(each, known))}
+    return [o for o in found if o.why != "skipped" or o.name not in refused]
+
+
+def _refused_without(item: ast.stmt, known: Known) -> str:
+    """The secret without which a branch refuses, so that later ones may rely on it."""
+    if not isinstance(item, ast.If) or not isinstance(item.body[-1], _ENDINGS):
+        return ""
+    lets_in = _lets_in(item.body, set(), True, True)
+    return "" if lets_in else _unset(item.test, known)
+
+
+_ENDINGS = (ast.Return, ast.Raise)
+
+
+class Known(NamedTuple):
+    """What a function's names hold: what the caller sent, and secrets of the settings."""
+
+    received: set[str]
+    secrets: dict[str, str]
+
+
+def _settings_of(body: list[ast.stmt]) -> dict[str, str]:
+    """Names that are given a secret of the settings: `wanted = config.ADMIN_KEY`."""
+    found: dict[str, str] = {}
+    for item in _statements(body):
+        if not isinstance(item, ast.Assign) or len(item.targets) != 1:
+            continue
+        source = _source_of(item.value)
+        last = source.rpartition(".")[2]
+        if "request" in source or "headers" in source:
+            continue
+        if SECRET.search(last) and (last.isupper() or _SETTINGS.search(source)):
+            found[dotted(item.targets[0])] = last
     return found
+
+
+_SETTINGS = re.compile(r"(^|\.|_)(config|settings|conf|environ|getenv)\b", re.I)
+
+
+def _source_of(node: ast.expr) -> str:
+    """The dotted name of a setting, the key of a mapping of settings among them."""
+    match node:
+        case ast.BoolOp(values=[first, *_]):
+            return _source_of(first)
+        case ast.Call(func=func, args=[ast.Constant(value=str(key)), *_]):
+            name = dotted(func)
+            return f"{name}.{key}" if name.endswith((".get", "getenv")) else ""
+        case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
+            return f"{dotted(value)}.{key}"
+        case ast.Attribute():
+            return dotted(node)
+    return ""
 
 
 def _received(node: ast.AST) -> set[str]:
@@ -110,10 +164,10 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _branch(
-    item: ast.If, received: set[str], wraps: set[str], strict: bool, hooked: bool
+    item: ast.If, known: Known, wraps: set[str], strict: bool, hooked: bool
 ) -> list[FailOpen]:
     """`if not SECRET: return True`, and `if SECRET: verify(...)` with nothing else."""
-    name = _unset(item.test, received)
+    name = _unset(item.test, known)
     if name:
         line = _lets_in(item.body, wraps, strict, hooked)
         if line:
@@ -126,21 +180,21 @@ def _branch(
         if line:
             at = item.lineno if line - item.lineno <= 2 else line
             return [FailOpen(at, switch, "switch")]
-    name = _set(item.test, received)
+    name = _set(item.test, known)
     if name and not item.orelse and _verifies(item):
         return [FailOpen(item.lineno, name, "skipped")]
     return []
 
 
 def _without_header(
-    item: ast.If, received: set[str], statements: list[ast.stmt]
+    item: ast.If, known: Known, statements: list[ast.stmt]
 ) -> list[FailOpen]:
     """`if signature and not verify(signature): refuse`, where none at all is let in."""
     test = item.test
     if not isinstance(test, ast.BoolOp) or not isinstance(test.op, ast.And):
         return []
     names = [dotted(each) for each in test.values if isinstance(each, ast.Name)]
-    names = [n for n in names if n in received and _SENT.search(n)]
+    names = [n for n in names if n in known.received and _SENT.search(n)]
     checked = any(
         isinstance(each, ast.UnaryOp) and _mentions(each, names) for each in test.values
     )
@@ -173,41 +227,41 @@ def _mentions(node: ast.AST, names: list[str]) -> bool:
     return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
 
 
-def _unset(test: ast.expr, received: set[str]) -> str:
+def _unset(test: ast.expr, known: Known) -> str:
     """The secret that a test finds missing."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return _secret(operand, received)
+            return _secret(operand, known)
         case ast.Compare(left=left, ops=[ast.Is() | ast.Eq()], comparators=[right]):
             if isinstance(right, ast.Constant) and right.value in (None, ""):
-                return _secret(left, received)
+                return _secret(left, known)
         case ast.BoolOp(values=values):
             for each in values:
-                name = _unset(each, received)
+                name = _unset(each, known)
                 if name:
                     return name
     return ""
 
 
-def _set(test: ast.expr, received: set[str]) -> str:
+def _set(test: ast.expr, known: Known) -> str:
     """The secret without which a test skips what follows."""
     match test:
         case ast.Name() | ast.Attribute() | ast.Call() | ast.Subscript():
-            return _secret(test, received)
+            return _secret(test, known)
         case ast.Compare(
             left=left, ops=[ast.IsNot() | ast.NotEq()], comparators=[right]
         ):
             if isinstance(right, ast.Constant) and right.value in (None, ""):
-                return _secret(left, received)
+                return _secret(left, known)
         case ast.BoolOp(op=ast.And(), values=values):
             for each in values:
-                name = _set(each, received)
+                name = _set(each, known)
                 if name:
                     return name
     return ""
 
 
-def _secret(node: ast.expr, received: set[str]) -> str:
+def _secret(node: ast.expr, known: Known) -> str:
     """A name that holds the module's own secret, not what the caller sent."""
     if isinstance(node, ast.Call):
         name = dotted(node.func)
@@ -226,7 +280,9 @@ def _secret(node: ast.expr, received: set[str]) -> str:
     if not isinstance(node, ast.Name | ast.Attribute):
         return ""
     name = dotted(node)
-    if name in received or name.startswith(("request.", "g.")):
+    if name in known.secrets:
+        return known.secrets[name]
+    if name in known.received or name.startswith(("request.", "g.")):
         return ""
     last = name.rpartition(".")[2]
     return name if SECRET.search(last) else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Compare, Function, PythonFile, Value
-from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route
+from waddlegen.facts.python import Call, Compare, Function, PythonFile, Value
+from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route, builds_refusal
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
@@ -41,16 +41,29 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
         @require_api_key(role="action")
         async def add_quote(): ...
     """
+    told: set[tuple[str, int]] = set()
     for route in module.routes:
-        if not needs_key(route) or route.auth is not None:
+        if not needs_key(route) or route.auth is not None or route.dropped:
             continue
         if route.websocket and route.speaks_of_callers:
+            continue
+        if route.exempt is not None and route.exempt.text:
+            at = (route.exempt.path, route.exempt.line)
+            if at not in told and not _MEANT_FOR_ALL.search(route.path):
+                told.add(at)
+                message = f"this lets `{route.label}` be called without a key"
+                yield module.problem(*at, message)
             continue
         above = [call.name for call in route.above if AUTH.search(call.name)]
         if above:
             message = (
                 f"`{route.label}` is registered below `@{above[0]}`, which therefore does"
                 " not guard it; put the guard below the route"
+            )
+        elif route.overridden:
+            message = (
+                f"`{route.label}` can be called without a key: these take the place of the"
+                f" decorators of {route.overridden}; extend them"
             )
         else:
             message = f"`{route.label}` can be called without a key"
@@ -60,6 +73,10 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
     yield from _open_grpc(module)
 
 
+# What is on a list of the addresses that need no key, and says itself why.
+_MEANT_FOR_ALL = re.compile(
+    r"(^|/)(public|register|embed|overlay|widget|badge|feed|rss|sitemap|landing|about)\b"
+)
 _KNOWS_CALLER = re.compile(r"auth|token|api_?key|verif|metadata|peer_identit|jwt", re.I)
 
 
@@ -111,6 +128,35 @@ def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:
             )
 
 
+@rule("WB416", severity=Severity.CRITICAL, topic="auth", checklist="S1")
+def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
+    """A refusal is made, or asked for, and then not returned.
+
+    A check that refuses by what it returns refuses nobody when its answer is dropped: the
+    view goes on as if the caller were known. Return the answer, or let the check raise.
+
+    Bad:
+        await require_admin()
+    Good:
+        refused = await require_admin()
+        if refused is not None:
+            return refused
+    """
+    for file, function in module.functions():
+        for call in function.calls:
+            if not call.bare:
+                continue
+            if builds_refusal(call):
+                message = "this refusal is made, but not returned: the caller is let in"
+            elif module.code.drops(file, call):
+                message = (
+                    f"nobody looks at the answer of `{call.last}`, and all are let in"
+                )
+            else:
+                continue
+            yield module.problem(file, call.line, message, call.column)
+
+
 @rule("WB413", severity=Severity.ERROR, topic="auth", checklist="S1")
 def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
     """A secret or a signature is compared with `==`.
@@ -123,11 +169,14 @@ def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
     Good:
         if not hmac.compare_digest(api_key.encode(), Config.API_KEY.encode()):
     """
+    signers = _signers(module)
     for file, function in module.functions():
         if function.name in {"__eq__", "__ne__"}:
             continue
         for compare in function.compares:
-            if _compares_secrets(compare, function, file):
+            if _compares_secrets(compare, function, file) or (
+                _compares_hmac(compare, function, signers)
+            ):
                 yield module.problem(
                     file,
                     compare.line,
@@ -136,6 +185,49 @@ def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
                     compare.column,
                     topic=_kind_of_comparison(compare),
                 )
+
+
+def _signers(module: ModuleSource) -> set[str]:
+    """The functions that answer with an HMAC written out."""
+    return {
+        function.name
+        for function, _ in module.calls_by_name.get("new", ())
+        if any(_is_hmac(each.value, function) for each in function.returns)
+    }
+
+
+def _is_hmac(value: Value, function: Function) -> bool:
+    """Whether a value is an HMAC written out, here or in what gives a name its value."""
+    if value.kind == "call":
+        return value.text in {
+            "hmac.new().hexdigest",
+            "hmac.new().digest",
+            "hmac.digest",
+        }
+    if value.kind != "name" or "." in value.text:
+        return False
+    given = [a.value for a in function.assigns if a.target == value.text]
+    return bool(given) and all(
+        each.kind == "call" and _is_hmac(each, function) for each in given
+    )
+
+
+def _compares_hmac(compare: Compare, function: Function, signers: set[str]) -> bool:
+    """Whether a side is an HMAC, whatever it is called, and the other one is sent."""
+    sides = (compare.left, compare.right)
+    if any(v.kind not in {"name", "call", "subscript", "await"} for v in sides):
+        return False
+    if not signers and "hmac.new" not in function.names:
+        return False
+    for value in sides:
+        if _is_hmac(value, function):
+            return True
+        names = {value.text} | {
+            a.value.text for a in function.assigns if a.target == value.text
+        }
+        if signers & {name.rpartition(".")[2] for name in names}:
+            return True
+    return False
 
 
 def _kind_of_comparison(compare: Compare) -> str:
@@ -418,6 +510,14 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                 message = _breaks(call.args, function, call.guarded)
                 if message:
                     yield module.problem(file, call.line, message, call.column)
+            elif _CHECKS_SIGNATURE.search(call.last) and call.args:
+                line = _written_anew(call, function)
+                if line:
+                    message = (
+                        "the signature is checked over a body that was written anew; take"
+                        " the raw bytes of request.get_data()"
+                    )
+                    yield module.problem(file, line, message)
             elif call.name == "hmac.new" and len(call.args) > 1:
                 made = set(call.args[1].names)
                 if any(c.last == "compare_digest" for c in function.calls):
@@ -440,6 +540,32 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                             f"{digest.text} is too weak for a signature",
                             call.column,
                         )
+
+
+_CHECKS_SIGNATURE = re.compile(
+    r"verif|check_sig|valid\w*_(sig|hmac)|is_signed|signed_by"
+)
+
+
+def _written_anew(call: Call, function: Function) -> int:
+    """The line on which a check is given JSON that was read and written again; or 0."""
+    if not any(name.endswith("json.dumps") for name in function.names):
+        return 0
+    signed = any(_SIGNED.search(name) for v in call.args for name in (*v.names, v.text))
+    if not signed and not any(_SIGNED.search(name) for name, _ in function.headers):
+        return 0
+    for value in call.args:
+        if any(name.endswith("json.dumps") for name in value.names):
+            return call.line
+        for given in function.assigns:
+            if given.target == value.text and any(
+                name.endswith("json.dumps") for name in given.value.names
+            ):
+                return given.line
+    return 0
+
+
+_SIGNED = re.compile(r"signature|(^|_|-)sig$|hmac|headers|secret", re.IGNORECASE)
 
 
 def _hub(function: Function, file: PythonFile) -> bool:
