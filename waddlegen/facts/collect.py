@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from waddlegen.facts import bodies, exempt, failopen, sql
+from waddlegen.facts import bodies, exempt, failopen, lenient, sql
 from waddlegen.facts.expressions import children, dotted, strings, value_of
 from waddlegen.facts.python import (
     Assign,
     Call,
     Class,
     Compare,
+    FailOpen,
     Function,
     Handler,
     Import,
@@ -117,7 +118,8 @@ class _Collector:
         if bodies.READS & function.names or bodies.METHODS & calls:
             function.bodies = bodies.reads(node)
         if failopen.is_check(function, calls):
-            function.fails_open = failopen.openings(node, function)
+            function.fails_open += failopen.openings(node, function)
+            function.fails_open += lenient.lenient(node, function)
         if function.decorators or not exempt.ASKS.isdisjoint(function.names):
             function.exempt = exempt.exemptions(node, function)
 
@@ -277,6 +279,10 @@ class _Collector:
             self.marks[id(value)] = (False, True, "")
         elif isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
             self.marks[id(value.value)] = (True, True, "")
+        elif isinstance(value, ast.Tuple) and {401, 403} & set(
+            value_of(value).statuses
+        ):
+            self.stack[-1].fails_open.append(FailOpen(node.lineno, "", "unreturned"))
         self.visit(value)
 
     def _Assign(self, node: ast.Assign) -> None:
@@ -429,6 +435,11 @@ class _Collector:
         names = value_of(node.test).names
         perhaps = not node.orelse and any("status" in name for name in names)
         self.stack[-1].tested.update(names)
+        self.stack[-1].asks.add(node.test.lineno)
+        if type(node.test) is ast.BoolOp and lenient.always(node.test):
+            self.stack[-1].fails_open.append(
+                FailOpen(node.lineno, " ".join(names), "always")
+            )
         self.visit(node.test)
         self.typing += typing
         self.optional += version

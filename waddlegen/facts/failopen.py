@@ -33,9 +33,18 @@ _SWITCH = re.compile(
 )
 
 
+# A header by which a caller proves something.
+_PROOF = re.compile(r"signature|hmac|token|key|auth|secret", re.IGNORECASE)
+_HOOKS = frozenset({"before_request", "before_app_request", "before_websocket"})
+
+
 def is_check(function: Function, calls: set[str]) -> bool:
     """Whether a function decides who may come in."""
     if _CHECK.search(function.qualname) or calls & _COMPARES:
+        return True
+    if any(call.last in _HOOKS for call in function.decorators):
+        return True
+    if any(_PROOF.search(name) for name, _ in function.headers):
         return True
     return any(_VERIFIES.search(each) for each in calls)
 
@@ -47,7 +56,7 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
     if not isinstance(body, list):
         return found
     known = Known(_received(node), _settings_of(body))
-    wraps = _wrapped(function, node)
+    wraps = wrapped(function)
     strict = bool(
         re.search(
             r"verif|valid|auth|signature|check|allowed|require|protect|"
@@ -57,7 +66,7 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
         )
     ) or any(call.last in _COMPARES for call in function.calls)
     hooked = bool(re.search(r"webhook|hook$|eventsub", function.qualname, re.I))
-    statements = _statements(body)
+    statements = branches_of(body)
     for item in statements:
         if isinstance(item, ast.If):
             found += _branch(item, known, wraps, strict, hooked)
@@ -72,8 +81,8 @@ def _refused_without(item: ast.stmt, known: Known) -> str:
     """The secret without which a branch refuses, so that later ones may rely on it."""
     if not isinstance(item, ast.If) or not isinstance(item.body[-1], _ENDINGS):
         return ""
-    lets_in = _lets_in(item.body, set(), True, True)
-    return "" if lets_in else _unset(item.test, known)
+    passes = lets_in(item.body, set(), True, True)
+    return "" if passes else _unset(item.test, known)
 
 
 _ENDINGS = (ast.Return, ast.Raise)
@@ -89,7 +98,7 @@ class Known(NamedTuple):
 def _settings_of(body: list[ast.stmt]) -> dict[str, str]:
     """Names that are given a secret of the settings: `wanted = config.ADMIN_KEY`."""
     found: dict[str, str] = {}
-    for item in _statements(body):
+    for item in branches_of(body):
         if not isinstance(item, ast.Assign) or len(item.targets) != 1:
             continue
         source = _source_of(item.value)
@@ -127,7 +136,7 @@ def _received(node: ast.AST) -> set[str]:
         names = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
         names -= {"secret", "self", "webhook_secret", "signing_secret", "expected_key"}
         names = {n for n in names if "secret" not in n and "public_key" not in n}
-    for item in _statements(getattr(node, "body", [])):
+    for item in branches_of(getattr(node, "body", [])):
         if isinstance(item, ast.Assign) and len(item.targets) == 1:
             source = dotted(
                 item.value.value if isinstance(item.value, ast.Await) else item.value
@@ -139,13 +148,13 @@ def _received(node: ast.AST) -> set[str]:
     return names
 
 
-def _wrapped(function: Function, node: ast.AST) -> set[str]:
+def wrapped(function: Function) -> set[str]:
     """The view that a decorator's wrapper calls when it lets the caller in."""
     names = {"f", "func", "fn", "view", "handler", "function", "view_func", "wrapped"}
     return names if function.nested else set()
 
 
-def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
+def branches_of(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a function at any depth, nested functions left out."""
     found: list[ast.stmt] = []
     stack = list(reversed(body))
@@ -169,19 +178,19 @@ def _branch(
     """`if not SECRET: return True`, and `if SECRET: verify(...)` with nothing else."""
     name = _unset(item.test, known)
     if name:
-        line = _lets_in(item.body, wraps, strict, hooked)
+        line = lets_in(item.body, wraps, strict, hooked)
         if line:
             at = item.lineno if line - item.lineno <= 2 else line
             return [FailOpen(at, name, "unset")]
         return []
     switch = _switch(item.test)
     if switch and strict:
-        line = _lets_in(item.body, wraps, strict)
+        line = lets_in(item.body, wraps, strict)
         if line:
             at = item.lineno if line - item.lineno <= 2 else line
             return [FailOpen(at, switch, "switch")]
     name = _set(item.test, known)
-    if name and not item.orelse and _verifies(item):
+    if name and not item.orelse and verifies(item):
         return [FailOpen(item.lineno, name, "skipped")]
     return []
 
@@ -196,15 +205,25 @@ def _without_header(
     names = [dotted(each) for each in test.values if isinstance(each, ast.Name)]
     names = [n for n in names if n in known.received and _SENT.search(n)]
     checked = any(
-        isinstance(each, ast.UnaryOp) and _mentions(each, names) for each in test.values
+        (isinstance(each, ast.UnaryOp) or _differs(each)) and _mentions(each, names)
+        for each in test.values
     )
-    if not names or not checked or item.orelse or not _verifies(item):
+    if not names or not checked or item.orelse or not verifies(item):
         return []
     # Asked for somewhere else: `if not signature`, `if signature is None`.
     for other in statements:
         if isinstance(other, ast.If) and other is not item and _asks(other.test, names):
             return []
     return [FailOpen(item.lineno, names[0], "absent")]
+
+
+def _differs(node: ast.expr) -> bool:
+    """Whether a test asks if two values are not the same."""
+    return (
+        isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.NotEq)
+        and not isinstance(node.comparators[0], ast.Constant)
+    )
 
 
 _SENT = re.compile(r"sig|header|hmac|digest|token|key|auth", re.IGNORECASE)
@@ -322,11 +341,11 @@ def _is_success(value: ast.expr | None) -> bool:
 _SUCCESSES = frozenset("success_response ok jsonify success".split())
 
 
-def _lets_in(
+def lets_in(
     body: list[ast.stmt], wraps: set[str], strict: bool, hooked: bool = False
 ) -> int:
     """The line on which a branch lets the caller in; `hooked` is for a webhook's view."""
-    for item in _statements(body):
+    for item in branches_of(body):
         if isinstance(item, ast.Raise):
             return 0
         if isinstance(item, ast.Return):
@@ -347,7 +366,7 @@ def _lets_in(
     return 0
 
 
-def _verifies(item: ast.If) -> bool:
+def verifies(item: ast.If) -> bool:
     """Whether a branch, or its test, is where the verification happens."""
     stack: list[ast.AST] = [item]
     refuses = False

@@ -233,6 +233,8 @@ class Function:
     headers: list[tuple[str, int]] = field(default_factory=list)
     environ: list[tuple[str, int]] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)
+    # The lines on which tests begin.
+    asks: set[int] = field(default_factory=set)
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Compare, Function, PythonFile, Value
+from waddlegen.facts.python import Assign, Call, Compare, Function, PythonFile, Value
 from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route, builds_refusal
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
@@ -143,7 +143,14 @@ def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
             return refused
     """
     for file, function in module.functions():
+        for opening in function.fails_open:
+            if opening.why == "unreturned":
+                message = "this refusal is made, but not returned: the caller is let in"
+                yield module.problem(file, opening.line, message)
         for call in function.calls:
+            message = _asked_in_vain(module, file, function, call)
+            if message:
+                yield module.problem(file, call.line, message, call.column)
             if not call.bare:
                 continue
             if builds_refusal(call):
@@ -155,6 +162,38 @@ def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
             else:
                 continue
             yield module.problem(file, call.line, message, call.column)
+
+
+def _asked_in_vain(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> str:
+    """Why the answer of a check says nothing: nobody reads it, or it is a coroutine."""
+    if call.bare or not CHECKS.search(call.last):
+        return ""
+    found = module.code.found(file, call.name)
+    if call.target.isidentifier() and found and _VERIFIES_SOMEBODY.search(call.last):
+        inner = [other.functions[number] for _, other, number in found[:3]]
+        silent = all(each.returns and not each.raises for each in inner)
+        if silent and call.target not in {*function.names, "_"}:
+            return f"nobody looks at the answer of `{call.last}`, and all are let in"
+    if call.awaited or call.target or call.line not in function.asks:
+        return ""
+    if call.name not in function.tested or not function.is_async:
+        return ""
+    asynchronous = bool(found) and all(
+        other.functions[number].is_async and not other.functions[number].yields
+        for _, other, number in found
+    )
+    others = any(c.awaited and c.line == call.line for c in function.calls)
+    if asynchronous and not others:
+        return f"`{call.last}` is not awaited, and a coroutine is always true"
+    return ""
+
+
+_VERIFIES_SOMEBODY = re.compile(
+    r"verif\w*(sig|token|key|request|webhook)|(check|valid)\w*_(sig|key|token|hmac)",
+    re.I,
+)
 
 
 @rule("WB413", severity=Severity.ERROR, topic="auth", checklist="S1")
@@ -393,10 +432,17 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
         "skipped": "when `{}` is not set, nothing is verified",
         "absent": "a caller that sends no `{}` is not checked at all",
         "error": "when the check fails with {}, the caller is let in",
+        "logged": "when `{}` says no, that is only written down, and the caller goes on",
+        "claimed": "whoever sends the header `{}` is not checked at all",
+        "always": "this test is true whatever it is asked, so it refuses nobody",
     }
     for file, function in module.functions():
         for opening in function.fails_open:
-            if opening.why in {"skipped", "absent"} and not _is_request_path(
+            if opening.why == "unreturned":
+                continue
+            if opening.why == "always" and not _ROLES.search(opening.name):
+                continue
+            if opening.why in {"skipped", "absent", "logged"} and not _is_request_path(
                 module, file, function
             ):
                 continue
@@ -408,6 +454,73 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
             yield module.problem(
                 file, opening.line, why[opening.why].format(opening.name), topic=topic
             )
+    yield from _empty_is_right(module)
+
+
+def _empty_is_right(module: ModuleSource) -> Iterator[Problem]:
+    """Where an empty header is compared with a setting that is empty unless it is set."""
+    unset = {
+        each.name
+        for each in module.env
+        if each.default == "" and each.kind == "str" and is_secret(each.name)
+    }
+    used = module.calls_by_name.get("compare_digest", ()) if unset else ()
+    tested = (
+        {name for _, f in module.functions() for name in f.tested} if used else set()
+    )
+    asked = {name.rpartition(".")[2] for name in tested}
+    for file in module.python if used else ():
+        kept = {
+            a.target.rpartition(".")[2]: variable
+            for a in file.module.assigns
+            for variable in unset
+            if variable in _env_texts(file, a)
+        }
+        for name, variable in kept.items():
+            yield from _compared_with(module, name, variable, asked)
+
+
+def _env_texts(file: PythonFile, assign: Assign) -> set[str]:
+    """The variables that the calls on the line of an assignment read."""
+    return {
+        call.args[0].text
+        for call in file.module.calls
+        if call.line == assign.line and call.args and call.args[0].kind == "str"
+    }
+
+
+def _compared_with(
+    module: ModuleSource, name: str, variable: str, asked: set[str]
+) -> Iterator[Problem]:
+    """Where a header that may be empty is compared with one setting, and nobody asks for it."""
+    if name in asked or variable in asked:
+        return
+    for file, function in module.functions():
+        for call in function.calls:
+            if call.last != "compare_digest" or len(call.args) != 2:
+                continue
+            settings = {n.removesuffix(".encode") for v in call.args for n in v.names}
+            sent = {n.partition(".")[0] for v in call.args for n in v.names}
+            if not any(n.rpartition(".")[2] == name for n in settings):
+                continue
+            if any(_may_be_empty(c) and c.target in sent for c in function.calls):
+                if not sent & function.tested:
+                    message = (
+                        f"when {variable} is not set, an empty header is the right one"
+                    )
+                    yield module.problem(file, call.line, message, call.column)
+
+
+def _may_be_empty(call: Call) -> bool:
+    """Whether a call reads a header, and an empty text where there is none."""
+    return (
+        call.name.endswith("headers.get")
+        and len(call.args) == 2
+        and call.args[1] == Value("str", "")
+    )
+
+
+_ROLES = re.compile(r"role|admin|perm|auth|owner|moderator|identity", re.IGNORECASE)
 
 
 def _about_callers(function: Function) -> bool:

@@ -27,6 +27,10 @@ def unverified_claims_believed(module: ModuleSource) -> Iterator[Problem]:
         claims = jwt.decode(token, key, algorithms=["HS256"])
         return authorize(claims, "action")
     """
+    for file, function, call in module.calls():
+        if call.last == "decode" and _takes_its_word(function, call):
+            message = "the token itself says by which algorithm it is verified"
+            yield module.problem(file, call.line, message, call.column)
     peeks = {
         function.name: function
         for function, call in module.calls_by_name.get("decode", ())
@@ -47,6 +51,22 @@ def unverified_claims_believed(module: ModuleSource) -> Iterator[Problem]:
                     " says"
                 )
                 yield module.problem(file, call.line, message, call.column)
+
+
+def _takes_its_word(function: Function, call: Call) -> bool:
+    """Whether the algorithms that are allowed are read from the token."""
+    allowed = call.keywords.get("algorithms")
+    if allowed is None or not allowed.names:
+        return False
+    read = {
+        c.target
+        for c in function.calls
+        if c.last == "get_unverified_header" and c.target
+    }
+    names = {name.partition(".")[0] for name in allowed.names}
+    return bool(names & read) or any(
+        name.endswith("get_unverified_header") for name in allowed.names
+    )
 
 
 def _is_unverified(call: Call) -> bool:
@@ -155,7 +175,7 @@ def _is_code(name: str) -> bool:
 
 @rule("WB419", severity=Severity.CRITICAL, topic="auth", checklist="S1")
 def role_chosen_by_caller(module: ModuleSource) -> Iterator[Problem]:
-    """A caller who is no administrator chooses a role, and may choose any.
+    """A caller who is no administrator chooses a role, his own or that of a key.
 
     Somebody then makes himself an administrator. Leave the role out of what may be sent, allow
     only roles that the caller has, or ask for the role admin.
@@ -165,6 +185,7 @@ def role_chosen_by_caller(module: ModuleSource) -> Iterator[Problem]:
     Good:
         await keys.create(g.user_id, data["name"], "user")
     """
+    yield from _stated_roles(module)
     for route in module.routes:
         if route.auth is None or route.admin is not None or not route.writes:
             continue
@@ -186,6 +207,55 @@ def role_chosen_by_caller(module: ModuleSource) -> Iterator[Problem]:
                     yield module.problem(path, line, message)
 
 
+def _stated_roles(module: ModuleSource) -> Iterator[Problem]:
+    """Where a role that the request states decides whether it is refused."""
+    for file, function in module.functions():
+        if not function.statuses & {401, 403}:
+            continue
+        for call in function.calls:
+            if call.last != "get" or not call.args or call.args[0].kind != "str":
+                continue
+            if not _states_role(function, call):
+                continue
+            asked = (
+                call.target in function.tested
+                if call.target
+                else (call.line in function.asks and call.name in function.tested)
+            )
+            if asked:
+                message = (
+                    "the role is whatever the caller says; take it from the identity"
+                )
+                yield module.problem(file, call.line, message, call.column)
+
+
+def _states_role(function: Function, call: Call) -> bool:
+    """Whether a call reads a role from the body, the query or a header of the request."""
+    key = call.args[0].text
+    if call.receiver.endswith("request.headers"):
+        return _ROLE_HEADER.fullmatch(key) is not None
+    if key not in {
+        "role",
+        "roles",
+        "is_admin",
+        "is_moderator",
+        "is_owner",
+        "permissions",
+    }:
+        return False
+    if call.receiver in {"request.args", "request.form", "request.json"}:
+        return True
+    given = [a.value for a in function.assigns if a.target == call.receiver]
+    return any(
+        re.search(r"(^|\.)(get_json|request\.json|request\.form)$", name)
+        for value in given
+        for name in (*value.names, value.text)
+    )
+
+
+_ROLE_HEADER = re.compile(
+    r"X-(User-|Caller-)?(Roles?|Is-?Admin|Admin|Permissions)", re.I
+)
 _GRANTS = frozenset(
     "key keys token tokens member members user users invite invites invitation invitations "
     "account accounts register registration grant grants role roles team staff moderator "
