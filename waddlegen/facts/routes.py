@@ -226,6 +226,9 @@ class Code:
             if each.alias == head:
                 return each.origin + dot + rest
         for assign in file.module.assigns:
+            if assign.target == head and assign.value.text.endswith("partial"):
+                names = assign.value.names
+                return self.origin(file, names[1]) if len(names) > 1 else name
             if assign.target == head and assign.value.kind in {"name", "call"}:
                 if assign.value.text != head and not assign.value.text.startswith("?"):
                     return assign.value.text + dot + rest
@@ -447,7 +450,9 @@ def refuses_caller(function: Function) -> bool:
 def routes(code: Code) -> tuple[Route, ...]:
     """Every route of the module, its path complete and its guards known."""
     parents = _parents(code)
+    factories = _factories(code)
     prefixes = _prefixes(code, parents)
+    prefixes |= {key: made[1] for key, made in factories.items() if key not in prefixes}
     found: list[Route] = []
     for file in code.files:
         if file.is_test:
@@ -457,6 +462,9 @@ def routes(code: Code) -> tuple[Route, ...]:
         found += _made(code, file)
     hooks = _hooks(code)
     sockets = _hooks(code, _SOCKET_HOOKS)
+    for each in (hooks, sockets):
+        for key, (local, _) in factories.items():
+            each.setdefault(key, []).extend(each.get(local, []))
     for route in found:
         route.path = _join(prefixes.get(route.blueprint, ""), route.path)
         _find_auth(code, route, sockets if route.websocket else hooks, parents)
@@ -758,6 +766,7 @@ def _class_views(
                 (*function.decorators, *_written(other, made)),
                 wrapped=guards,
                 guard_line=function.line,
+                auth=_dispatched(code, other, made, 0),
                 class_line=line or (0 if one_by_one else made.line),
                 overridden=lost,
             )
@@ -780,6 +789,22 @@ def _verbs_of(
         if found[1]:
             return found
     return file, []
+
+
+def _dispatched(
+    code: Code, file: PythonFile, made: Class, depth: int
+) -> Evidence | None:
+    """The check that a class, or one it is made from, puts before each of its methods."""
+    verbs = any(f.cls == made.name and f.name in VERBS for f in file.functions)
+    for number, function in enumerate(file.functions):
+        if function.cls == made.name and function.name == "dispatch_request":
+            if (depth or verbs) and code.checks_caller(file, number):
+                return Evidence(file.path, function.line, made.name)
+    for home, base in code.bases(file, made) if depth < 4 else ():
+        found = _dispatched(code, home, base, depth + 1)
+        if found is not None:
+            return found
+    return None
 
 
 def _class_guards(
@@ -842,6 +867,31 @@ def _prefixes(code: Code, parents: Parents) -> dict[Key, str]:
                 prefix = call.keywords.get("url_prefix") or call.keywords.get("prefix")
                 own[(file.path, call.target)] = _text(file, prefix) or ""
     return {key: _whole_prefix(key, own, parents, 0) for key in {*own, *parents}}
+
+
+def _factories(code: Code) -> dict[Key, tuple[Key, str]]:
+    """Blueprints that a function of the module makes: its own name for it, and the prefix."""
+    makers: dict[str, tuple[PythonFile, Function, Call]] = {}
+    for file in code.files:
+        for function in file.functions[1:]:
+            for call in function.calls:
+                if call.last == "Blueprint" and call.target and not function.nested:
+                    if any(r.value.text == call.target for r in function.returns):
+                        makers[function.name] = (file, function, call)
+    found: dict[Key, tuple[Key, str]] = {}
+    for file in code.files if makers else ():
+        for call in file.module.calls:
+            if call.last in makers and call.target:
+                home, function, made = makers[call.last]
+                prefix = made.keywords.get("url_prefix")
+                for place, parameter in enumerate(function.parameters):
+                    if prefix is not None and prefix.text == parameter.name:
+                        prefix = (
+                            call.argument(place, parameter.name) or parameter.default
+                        )
+                local = (home.path, made.target)
+                found[(file.path, call.target)] = (local, _text(file, prefix) or "")
+    return found
 
 
 def _parents(code: Code) -> Parents:
@@ -938,6 +988,7 @@ def _hooks(code: Code, kinds: frozenset[str] = _HOOKS) -> Hooks:
         hook = Hook(Evidence(file.path, line, name), home, number)
         found.setdefault(key, []).append(hook)
 
+    made: Made
     for file in code.files:
         if file.is_test:
             continue
@@ -957,7 +1008,28 @@ def _hooks(code: Code, kinds: frozenset[str] = _HOOKS) -> Hooks:
                 passed = tuple(_passed(code, function, call, kinds)) or ((file, ""),)
                 for caller, name in passed:
                     _called_hook(code, file, call, note, caller, name, kinds)
+            for assign in function.assigns:
+                if assign.target.endswith((".asgi_app", ".wsgi_app")):
+                    if _refuses_all(code, file, assign.value):
+                        made = (assign.value.text, None, 0)
+                        note(file, "", True, assign.line, made)
     return found
+
+
+def _refuses_all(code: Code, file: PythonFile, value: Value) -> bool:
+    """Whether what is put around an application refuses strangers: a class, or a function."""
+    last = value.text.rpartition(".")[2]
+    classes = code.classes_named({last})
+    inside = [f for file, made in classes for f in file.functions if f.cls == made.name]
+    inside += [f for home, n in code.resolve(file, last) for f in home.within(n)]
+    if not inside:
+        return bool(AUTH.search(last)) and not _NOT_AUTH.search(last)
+    return any(
+        {401, 403}
+        & {s for v in (*call.args, *call.keywords.values()) for s in v.statuses}
+        for function in inside
+        for call in function.calls
+    ) or any(refuses_caller(function) for function in inside)
 
 
 Made = tuple[str, PythonFile | None, int]
@@ -1002,8 +1074,14 @@ def _called_hook(
     """
     keep = note
     assert callable(keep)
-    if call.last in kinds and call.args:
+    if "before_request_funcs" in call.name and call.last == "append" and call.args:
         name = call.args[0].text
+        for checks in code.resolve(file, name)[:3]:
+            if code.checks_caller(*checks):
+                keep(caller, "", True, call.line, (name, *checks))
+    elif call.last in kinds and call.args:
+        given = call.args[0]
+        name = given.names[0] if given.kind == "other" and given.names else given.text
         found = code.resolve(file, name)
         made = [each for each in found[:3] if code.checks_caller(*each)]
         if made or (not found and AUTH.search(name) and not _NOT_AUTH.search(name)):
@@ -1133,7 +1211,7 @@ def _find_auth(code: Code, route: Route, hooks: Hooks, parents: Parents) -> None
             code, file, call.name
         ):
             route.auth = Evidence(file.path, call.line, call.name)
-        words = " ".join(_words_of(call))
+        words = " ".join(_words_of(file, call))
         if route.auth and _ADMIN.search(words.replace("api_key", "")):
             route.admin = route.auth
     for name in route.wrapped:
@@ -1142,7 +1220,7 @@ def _find_auth(code: Code, route: Route, hooks: Hooks, parents: Parents) -> None
             if _ADMIN.search(name):
                 route.admin = route.auth
     if route.auth is None:
-        route.auth = _in_body(code, route)
+        route.auth = _in_body(code, route) or _by_receiver(code, route)
     hook = _hook_of(code, route, hooks, parents) if route.auth is None else None
     if hook is not None:
         route.auth, route.exempt = hook.evidence, None
@@ -1152,12 +1230,30 @@ def _find_auth(code: Code, route: Route, hooks: Hooks, parents: Parents) -> None
         route.admin = _role_in_body(code, route)
 
 
-def _words_of(call: Call) -> Iterator[str]:
-    """The name of a decorator, and what it is given."""
-    yield call.name
-    for value in (*call.args, *call.keywords.values()):
-        yield value.text
-        yield from value.names
+def _words_of(file: PythonFile, call: Call) -> Iterator[str]:
+    """The name of a decorator, and what it is given, here or where it was made."""
+    made = [each for each in file.module.calls if each.target == call.name]
+    for each in (call, *made):
+        yield each.name
+        for value in (*each.args, *each.keywords.values()):
+            yield value.text
+            yield from value.names
+
+
+def _by_receiver(code: Code, route: Route) -> Evidence | None:
+    """The guard of `@secured.get("/x")`, where `secured` is an object of the module's own."""
+    for call in route.file.calls:
+        if call.target != route.blueprint[1] or call.last == "Blueprint":
+            continue
+        for file, made in code.classes_named({call.last}):
+            for number, function in enumerate(file.functions):
+                registers = function.name in VERBS | {"route"}
+                if function.cls == made.name and registers:
+                    if code.checks_caller(file, number) or _composes(
+                        code, file, number
+                    ):
+                        return Evidence(file.path, function.line, made.name)
+    return None
 
 
 def _asks_for_admin(hook: Hook) -> bool:
@@ -1278,7 +1374,8 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
                 continue
             heeded = call.target and call.target in function.tested
             named = AUTH.search(call.last) or CHECKS.search(call.last)
-            if checks and (heeded or named):
+            ends = checks and _ends_request(other.functions[index])
+            if checks and (heeded or named or ends):
                 return Evidence(file.path, call.line, call.name)
             if refuses and code.looks_at_caller(other.functions[index]):
                 return Evidence(file.path, call.line, call.name)
@@ -1292,6 +1389,18 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
     if refuses and sent:
         return Evidence(file.path, function.compares[0].line, "compared in the view")
     return None
+
+
+def _ends_request(function: Function) -> bool:
+    """Whether a function raises its refusal, so that nobody has to look at its answer."""
+    return any(
+        call.last == "abort" and {401, 403} & {s for v in call.args for s in v.statuses}
+        for call in function.calls
+    ) or any(
+        _REFUSAL.search(name) or {401, 403} & set(each.value.statuses)
+        for each in function.raises
+        for name in (each.value.text, *each.value.names)
+    )
 
 
 def _never_refuses(code: Code, file: PythonFile, name: str) -> bool:
