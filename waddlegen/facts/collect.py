@@ -120,7 +120,7 @@ class _Collector:
         if failopen.is_check(function, calls):
             function.fails_open += failopen.openings(node, function)
             function.fails_open += lenient.lenient(node, function)
-        if function.decorators or not exempt.ASKS.isdisjoint(function.names):
+        if not exempt.ASKS.isdisjoint(function.names):
             function.exempt = exempt.exemptions(node, function)
 
     def visit(self, node: ast.AST) -> None:

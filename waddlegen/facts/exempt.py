@@ -8,13 +8,16 @@ import re
 from waddlegen.facts.expressions import dotted
 from waddlegen.facts.python import Exempt, Function
 
-ASKS = frozenset({"request.endpoint", "request.path", "request.blueprint"})
+ASKS = frozenset(
+    {"request.endpoint", "request.path", "request.blueprint", "request.method"}
+)
 _ASKED = {
     "request.endpoint": "endpoint",
     "request.path": "path",
     "request.full_path": "path",
     "request.url_rule.rule": "path",
     "request.blueprint": "blueprint",
+    "request.method": "method",
 }
 # What leaves a path or an endpoint what it is.
 _SPELLING = re.compile(r"\.(rstrip|strip|lower|casefold)\(\)$")

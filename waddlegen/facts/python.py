@@ -166,7 +166,7 @@ class FailOpen:
 
 
 class Exempt(NamedTuple):
-    """Requests that a hook lets on; by their endpoint, view, path, blueprint, or a prefix.
+    """Requests that a hook lets on, by endpoint, view, path, method, blueprint or prefix.
 
     `others` when it lets on all but these. `name` is what holds the entries, if not the test.
     """

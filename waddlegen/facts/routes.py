@@ -1339,6 +1339,8 @@ def _is_meant(code: Code, route: Route, key: Key, by: str, text: str) -> bool:
         return path.startswith(text)
     if by == "view":
         return view == text
+    if by == "method":
+        return route.methods == (text,)
     blueprint = _blueprint_name(code, key)
     if by == "blueprint":
         return blueprint == text
