@@ -348,12 +348,18 @@ def authenticated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     for route in good[:3]:
         if route.auth:
             proofs.append(at(source, route.auth.path, route.auth.line, route.auth.text))
-    verdict = PASS if len(good) == len(every) else FAIL
-    if verdict is PASS and any(
-        f.code in {"WB412", "WB414"} and f.topic == "auth" for f in found
-    ):
-        verdict = PARTIAL
-    return verdict, proofs
+    if len(good) == len(every):
+        holes = any(f.topic == "auth" and f.code in _HOLES for f in found)
+        return PARTIAL if holes else PASS, proofs
+    opened = [r for r in every if r.auth is None and not r.dropped]
+    changed = any(route.changes and not route.websocket for route in opened)
+    if changed or 2 * len(good) < len(every):
+        return FAIL, proofs
+    return FAIL if _has_finding(source, "WB414", "auth") else PARTIAL, proofs
+
+
+# Checks that are there, and let in whom they should not.
+_HOLES = frozenset({"WB412", "WB414", "WB416", "WB417", "WB418", "WB420"})
 
 
 @measure("S2")
@@ -521,18 +527,20 @@ def webhooks_verified(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         if place:
             good += 1
             proofs.append(at(source, place[0], place[1], f"{route.label} is verified"))
-    verdict = PASS if good == len(every) else FAIL
-    if _has_finding(source, "WB414", "webhook"):
-        verdict = FAIL
-    opens = any(
-        opening
+    views = {(route.file.path, route.number) for route in every}
+    flaws = sum(f.code == "WB431" or "written anew" in f.problem.message for f in found)
+    flaws += _has_finding(source, "WB414", "webhook")
+    opens = {
+        opening.why
         for _, function in source.functions()
         for opening in function.fails_open
         if opening.why != "skipped" or function.headers
-    )
-    if verdict is PASS and (opens or any(f.code in {"WB432", "WB433"} for f in found)):
-        verdict = PARTIAL
-    return verdict, proofs
+    }
+    # Who leaves the signature out is let in whatever the settings are.
+    if not good or flaws >= len(views) or "absent" in opens:
+        return FAIL, proofs
+    lesser = any(f.code in {"WB432", "WB433", "WB436"} for f in found)
+    return (PARTIAL if flaws or opens or lesser else PASS), proofs
 
 
 @measure("S4")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from waddlegen.facts import bodies, failopen, sql
+from waddlegen.facts import bodies, exempt, failopen, lenient, sql
 from waddlegen.facts.expressions import children, dotted, strings, value_of
 from waddlegen.facts.python import (
     Assign,
     Call,
     Class,
     Compare,
+    FailOpen,
     Function,
     Handler,
     Import,
@@ -121,7 +122,10 @@ class _Collector:
         if bodies.READS & function.names or bodies.METHODS & calls:
             function.bodies = bodies.reads(node)
         if failopen.is_check(function, calls):
-            function.fails_open = failopen.openings(node, function)
+            function.fails_open += failopen.openings(node, function)
+            function.fails_open += lenient.lenient(node, function)
+        if not exempt.ASKS.isdisjoint(function.names):
+            function.exempt = exempt.exemptions(node, function)
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node by its kind."""
@@ -282,22 +286,44 @@ class _Collector:
             self.marks[id(value.value)] = (True, True, "")
         elif isinstance(value, ast.Attribute) and value.attr.startswith("assert_"):
             self.stack[-1].asserts.append(Return(node.lineno, value_of(value)))
+        elif isinstance(value, ast.Tuple) and {401, 403} & set(
+            value_of(value).statuses
+        ):
+            self.stack[-1].fails_open.append(FailOpen(node.lineno, "", "unreturned"))
         self.visit(value)
 
     def _Assign(self, node: ast.Assign) -> None:
         """`a = b = value`."""
-        if len(self.stack) == 1 and isinstance(node.value, ast.List | ast.Tuple):
-            pairs = _pairs(node.value)
-            if pairs:
-                self.found.pairs[dotted(node.targets[0])] = pairs
+        if len(self.stack) == 1:
+            self._keep_table(dotted(node.targets[0]), node.value)
         for target in node.targets:
             self._given(target, node.value, node)
             if not isinstance(target, ast.Name):
                 self.visit(target)
         self._named(node.value, dotted(node.targets[0]))
 
+    def _keep_table(self, name: str, node: ast.expr) -> None:
+        """Keep a table or a collection of texts that the file itself holds."""
+        if isinstance(node, ast.List | ast.Tuple):
+            pairs = _pairs(node)
+            if pairs:
+                self.found.pairs[name] = pairs
+        rows = _rows(node)
+        if rows:
+            self.found.tables[name] = rows
+        elif isinstance(node, ast.Dict):
+            schema = _schema(node)
+            if schema:
+                self.found.schemas[name] = schema
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Call):
+            listed = exempt.texts(node)
+            if listed:
+                self.found.listed[name] = listed
+
     def _AnnAssign(self, node: ast.AnnAssign) -> None:
         """`a: kind = value`."""
+        if len(self.stack) == 1 and node.value is not None:
+            self._keep_table(dotted(node.target), node.value)
         summary = value_of(node.value)
         kind = dotted(node.annotation)
         self.stack[-1].assigns.append(
@@ -436,6 +462,11 @@ class _Collector:
         perhaps = not node.orelse and any("status" in name for name in names)
         self.stack[-1].tested.update(names)
         self._used(node.test, "tested")
+        self.stack[-1].asks.add(node.test.lineno)
+        if type(node.test) is ast.BoolOp and lenient.always(node.test):
+            self.stack[-1].fails_open.append(
+                FailOpen(node.lineno, " ".join(names), "always")
+            )
         self.visit(node.test)
         self.typing += typing
         self.optional += version
@@ -504,10 +535,13 @@ class _Collector:
             self._used(node.iter, "gone through")
         self.visit(node.iter)
         self.visit(node.target)
-        loop = Loop(node.lineno, value_of(node.iter), dotted(node.target))
+        loop = Loop(node.lineno, value_of(node.iter), _loop_target(node.target))
         if isinstance(node, ast.AsyncFor):
             loop.kind = "async"
         self.stack[-1].loops.append(loop)
+        rows = _rows(node.iter)
+        if rows:
+            self.found.tables[f"for:{node.lineno}"] = rows
         self.loops.append(loop)
         for child in node.body:
             self.visit(child)
@@ -803,6 +837,56 @@ def _pairs(node: ast.List | ast.Tuple) -> tuple[tuple[str, str], ...]:
         and isinstance(text, ast.Constant)
         and isinstance(text.value, str)
     )
+
+
+def _rows(node: ast.expr) -> tuple[tuple[Value, ...], ...]:
+    """A table's rows: those of a list of tuples, or the pairs of a mapping."""
+    if isinstance(node, ast.Dict):
+        rows: list[list[ast.expr | None]] = [
+            list(pair) for pair in zip(node.keys, node.values, strict=True)
+        ]
+    elif isinstance(node, ast.List | ast.Tuple):
+        rows = [list(e.elts) for e in node.elts if isinstance(e, ast.Tuple | ast.List)]
+        if len(rows) != len(node.elts):
+            return ()
+    else:
+        return ()
+    if not rows or len(rows) > _MOST_ROWS or not _names_something(rows[0]):
+        return ()
+    return tuple(tuple(value_of(each) for each in row) for row in rows)
+
+
+def _names_something(row: Sequence[ast.AST | None]) -> bool:
+    """Whether a row holds a text and something that the program defines."""
+    kinds = {type(each) for each in row}
+    return ast.Constant in kinds and bool({ast.Name, ast.Attribute, ast.Call} & kinds)
+
+
+def _schema(node: ast.Dict) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+    """The fields of a mapping of mappings: each with its line, and the keys below it."""
+    return tuple(
+        (key.value, key.lineno, tuple(map(_key, value.keys)))
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant)
+        and isinstance(key.value, str)
+        and isinstance(value, ast.Dict)
+    )
+
+
+def _key(node: ast.expr | None) -> str:
+    """A key that is a text."""
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+# A longer table is data, and no list of views.
+_MOST_ROWS = 80
+
+
+def _loop_target(node: ast.expr) -> str:
+    """What a loop names: one name, or several with commas."""
+    if isinstance(node, ast.Tuple):
+        return ",".join(dotted(each) for each in node.elts)
+    return dotted(node)
 
 
 def _call(node: ast.Call) -> Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import NamedTuple
 
 from waddlegen.facts.expressions import children, dotted
 from waddlegen.facts.python import FailOpen, Function
@@ -20,7 +21,8 @@ SECRET = re.compile(
 )
 _COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_compare"})
 _VERIFIES = re.compile(
-    r"verif|compare_digest|signature|check_.*(key|token|sig)|valid.*sig", re.IGNORECASE
+    r"verif|compare_digest|signature|(^|\.|_)signed(_by|_with)?$|is_signed|is_genuine|check_.*(key|token|sig)|valid.*sig",
+    re.IGNORECASE,
 )
 _REFUSES = re.compile(r"refus|deny|denied|reject|forbid|unauthori[sz]ed|fail", re.I)
 _SWITCH = re.compile(
@@ -31,9 +33,18 @@ _SWITCH = re.compile(
 )
 
 
+# A header by which a caller proves something.
+_PROOF = re.compile(r"signature|hmac|token|key|auth|secret", re.IGNORECASE)
+_HOOKS = frozenset({"before_request", "before_app_request", "before_websocket"})
+
+
 def is_check(function: Function, calls: set[str]) -> bool:
     """Whether a function decides who may come in."""
     if _CHECK.search(function.qualname) or calls & _COMPARES:
+        return True
+    if any(call.last in _HOOKS for call in function.decorators):
+        return True
+    if any(_PROOF.search(name) for name, _ in function.headers):
         return True
     return any(_VERIFIES.search(each) for each in calls)
 
@@ -44,8 +55,8 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
     body = getattr(node, "body", [])
     if not isinstance(body, list):
         return found
-    received = _received(node)
-    wraps = _wrapped(function, node)
+    known = Known(_received(node), _settings_of(body))
+    wraps = wrapped(function)
     strict = bool(
         re.search(
             r"verif|valid|auth|signature|check|allowed|require|protect|"
@@ -55,14 +66,66 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
         )
     ) or any(call.last in _COMPARES for call in function.calls)
     hooked = bool(re.search(r"webhook|hook$|eventsub", function.qualname, re.I))
-    statements = _statements(body)
+    statements = branches_of(body)
     for item in statements:
         if isinstance(item, ast.If):
-            found += _branch(item, received, wraps, strict, hooked)
-            found += _without_header(item, received, statements)
+            found += _branch(item, known, wraps, strict, hooked)
+            found += _without_header(item, known, statements)
         elif isinstance(item, ast.Try) and strict:
             found += _failure(item, wraps)
+    refused = {n for each in statements if (n := _refused_without(each, known))}
+    return [o for o in found if o.why != "skipped" or o.name not in refused]
+
+
+def _refused_without(item: ast.stmt, known: Known) -> str:
+    """The secret without which a branch refuses, so that later ones may rely on it."""
+    if not isinstance(item, ast.If) or not isinstance(item.body[-1], _ENDINGS):
+        return ""
+    passes = lets_in(item.body, set(), True, True)
+    return "" if passes else _unset(item.test, known)
+
+
+_ENDINGS = (ast.Return, ast.Raise)
+
+
+class Known(NamedTuple):
+    """What a function's names hold: what the caller sent, and secrets of the settings."""
+
+    received: set[str]
+    secrets: dict[str, str]
+
+
+def _settings_of(body: list[ast.stmt]) -> dict[str, str]:
+    """Names that are given a secret of the settings: `wanted = config.ADMIN_KEY`."""
+    found: dict[str, str] = {}
+    for item in branches_of(body):
+        if not isinstance(item, ast.Assign) or len(item.targets) != 1:
+            continue
+        source = _source_of(item.value)
+        last = source.rpartition(".")[2]
+        if "request" in source or "headers" in source:
+            continue
+        if SECRET.search(last) and (last.isupper() or _SETTINGS.search(source)):
+            found[dotted(item.targets[0])] = last
     return found
+
+
+_SETTINGS = re.compile(r"(^|\.|_)(config|settings|conf|environ|getenv)\b", re.I)
+
+
+def _source_of(node: ast.expr) -> str:
+    """The dotted name of a setting, the key of a mapping of settings among them."""
+    match node:
+        case ast.BoolOp(values=[first, *_]):
+            return _source_of(first)
+        case ast.Call(func=func, args=[ast.Constant(value=str(key)), *_]):
+            name = dotted(func)
+            return f"{name}.{key}" if name.endswith((".get", "getenv")) else ""
+        case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
+            return f"{dotted(value)}.{key}"
+        case ast.Attribute():
+            return dotted(node)
+    return ""
 
 
 def _received(node: ast.AST) -> set[str]:
@@ -73,7 +136,7 @@ def _received(node: ast.AST) -> set[str]:
         names = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
         names -= {"secret", "self", "webhook_secret", "signing_secret", "expected_key"}
         names = {n for n in names if "secret" not in n and "public_key" not in n}
-    for item in _statements(getattr(node, "body", [])):
+    for item in branches_of(getattr(node, "body", [])):
         if isinstance(item, ast.Assign) and len(item.targets) == 1:
             source = dotted(
                 item.value.value if isinstance(item.value, ast.Await) else item.value
@@ -85,13 +148,13 @@ def _received(node: ast.AST) -> set[str]:
     return names
 
 
-def _wrapped(function: Function, node: ast.AST) -> set[str]:
+def wrapped(function: Function) -> set[str]:
     """The view that a decorator's wrapper calls when it lets the caller in."""
     names = {"f", "func", "fn", "view", "handler", "function", "view_func", "wrapped"}
     return names if function.nested else set()
 
 
-def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
+def branches_of(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a function at any depth, nested functions left out."""
     found: list[ast.stmt] = []
     stack = list(reversed(body))
@@ -110,47 +173,57 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _branch(
-    item: ast.If, received: set[str], wraps: set[str], strict: bool, hooked: bool
+    item: ast.If, known: Known, wraps: set[str], strict: bool, hooked: bool
 ) -> list[FailOpen]:
     """`if not SECRET: return True`, and `if SECRET: verify(...)` with nothing else."""
-    name = _unset(item.test, received)
+    name = _unset(item.test, known)
     if name:
-        line = _lets_in(item.body, wraps, strict, hooked)
+        line = lets_in(item.body, wraps, strict, hooked)
         if line:
             at = item.lineno if line - item.lineno <= 2 else line
             return [FailOpen(at, name, "unset")]
         return []
     switch = _switch(item.test)
     if switch and strict:
-        line = _lets_in(item.body, wraps, strict)
+        line = lets_in(item.body, wraps, strict)
         if line:
             at = item.lineno if line - item.lineno <= 2 else line
             return [FailOpen(at, switch, "switch")]
-    name = _set(item.test, received)
-    if name and not item.orelse and _verifies(item):
+    name = _set(item.test, known)
+    if name and not item.orelse and verifies(item):
         return [FailOpen(item.lineno, name, "skipped")]
     return []
 
 
 def _without_header(
-    item: ast.If, received: set[str], statements: list[ast.stmt]
+    item: ast.If, known: Known, statements: list[ast.stmt]
 ) -> list[FailOpen]:
     """`if signature and not verify(signature): refuse`, where none at all is let in."""
     test = item.test
     if not isinstance(test, ast.BoolOp) or not isinstance(test.op, ast.And):
         return []
     names = [dotted(each) for each in test.values if isinstance(each, ast.Name)]
-    names = [n for n in names if n in received and _SENT.search(n)]
+    names = [n for n in names if n in known.received and _SENT.search(n)]
     checked = any(
-        isinstance(each, ast.UnaryOp) and _mentions(each, names) for each in test.values
+        (isinstance(each, ast.UnaryOp) or _differs(each)) and _mentions(each, names)
+        for each in test.values
     )
-    if not names or not checked or item.orelse or not _verifies(item):
+    if not names or not checked or item.orelse or not verifies(item):
         return []
     # Asked for somewhere else: `if not signature`, `if signature is None`.
     for other in statements:
         if isinstance(other, ast.If) and other is not item and _asks(other.test, names):
             return []
     return [FailOpen(item.lineno, names[0], "absent")]
+
+
+def _differs(node: ast.expr) -> bool:
+    """Whether a test asks if two values are not the same."""
+    return (
+        isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.NotEq)
+        and not isinstance(node.comparators[0], ast.Constant)
+    )
 
 
 _SENT = re.compile(r"sig|header|hmac|digest|token|key|auth", re.IGNORECASE)
@@ -173,41 +246,41 @@ def _mentions(node: ast.AST, names: list[str]) -> bool:
     return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
 
 
-def _unset(test: ast.expr, received: set[str]) -> str:
+def _unset(test: ast.expr, known: Known) -> str:
     """The secret that a test finds missing."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return _secret(operand, received)
+            return _secret(operand, known)
         case ast.Compare(left=left, ops=[ast.Is() | ast.Eq()], comparators=[right]):
             if isinstance(right, ast.Constant) and right.value in (None, ""):
-                return _secret(left, received)
+                return _secret(left, known)
         case ast.BoolOp(values=values):
             for each in values:
-                name = _unset(each, received)
+                name = _unset(each, known)
                 if name:
                     return name
     return ""
 
 
-def _set(test: ast.expr, received: set[str]) -> str:
+def _set(test: ast.expr, known: Known) -> str:
     """The secret without which a test skips what follows."""
     match test:
         case ast.Name() | ast.Attribute() | ast.Call() | ast.Subscript():
-            return _secret(test, received)
+            return _secret(test, known)
         case ast.Compare(
             left=left, ops=[ast.IsNot() | ast.NotEq()], comparators=[right]
         ):
             if isinstance(right, ast.Constant) and right.value in (None, ""):
-                return _secret(left, received)
+                return _secret(left, known)
         case ast.BoolOp(op=ast.And(), values=values):
             for each in values:
-                name = _set(each, received)
+                name = _set(each, known)
                 if name:
                     return name
     return ""
 
 
-def _secret(node: ast.expr, received: set[str]) -> str:
+def _secret(node: ast.expr, known: Known) -> str:
     """A name that holds the module's own secret, not what the caller sent."""
     if isinstance(node, ast.Call):
         name = dotted(node.func)
@@ -226,7 +299,9 @@ def _secret(node: ast.expr, received: set[str]) -> str:
     if not isinstance(node, ast.Name | ast.Attribute):
         return ""
     name = dotted(node)
-    if name in received or name.startswith(("request.", "g.")):
+    if name in known.secrets:
+        return known.secrets[name]
+    if name in known.received or name.startswith(("request.", "g.")):
         return ""
     last = name.rpartition(".")[2]
     return name if SECRET.search(last) else ""
@@ -266,11 +341,11 @@ def _is_success(value: ast.expr | None) -> bool:
 _SUCCESSES = frozenset("success_response ok jsonify success".split())
 
 
-def _lets_in(
+def lets_in(
     body: list[ast.stmt], wraps: set[str], strict: bool, hooked: bool = False
 ) -> int:
     """The line on which a branch lets the caller in; `hooked` is for a webhook's view."""
-    for item in _statements(body):
+    for item in branches_of(body):
         if isinstance(item, ast.Raise):
             return 0
         if isinstance(item, ast.Return):
@@ -291,7 +366,7 @@ def _lets_in(
     return 0
 
 
-def _verifies(item: ast.If) -> bool:
+def verifies(item: ast.If) -> bool:
     """Whether a branch, or its test, is where the verification happens."""
     stack: list[ast.AST] = [item]
     refuses = False

@@ -178,6 +178,19 @@ class FailOpen:
     why: str
 
 
+class Exempt(NamedTuple):
+    """Requests that a hook lets on, by endpoint, view, path, method, blueprint or prefix.
+
+    `others` when it lets on all but these. `name` is what holds the entries, if not the test.
+    """
+
+    line: int
+    by: str
+    entries: tuple[tuple[int, str], ...]
+    name: str = ""
+    others: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class SqlPart:
     """A part of an SQL text that is not constant, and where it comes from."""
@@ -235,6 +248,7 @@ class Function:
     asserts: list[Return] = field(default_factory=list)
     bodies: list[BodyRead] = field(default_factory=list)
     fails_open: list[FailOpen] = field(default_factory=list)
+    exempt: list[Exempt] = field(default_factory=list)
     sql: list[Sql] = field(default_factory=list)
     # Parts of SQL that are put together here and handed to a database elsewhere.
     fragments: list[Sql] = field(default_factory=list)
@@ -245,6 +259,8 @@ class Function:
     # What is looked up under a key in capitals, or under a name (after a NUL).
     keyed: list[tuple[str, str, int]] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)
+    # The lines on which tests begin.
+    asks: set[int] = field(default_factory=set)
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()
@@ -341,6 +357,14 @@ class PythonFile:
     constants: dict[str, Value] = field(default_factory=dict)
     # Lists of pairs of a name and a text that the file itself holds: mounts of blueprints.
     pairs: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    # Tables that loops go over, row by row, by their name or as `for:` and a line.
+    tables: dict[str, tuple[tuple[Value, ...], ...]] = field(default_factory=dict)
+    # Schemas: each field with its line and the keys of its own mapping.
+    schemas: dict[str, tuple[tuple[str, int, tuple[str, ...]], ...]] = field(
+        default_factory=dict
+    )
+    # Collections that hold nothing but texts, each with its line.
+    listed: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
 
     @property
     def module(self) -> Function:

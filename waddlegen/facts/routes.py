@@ -5,10 +5,18 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from waddlegen.facts.python import BodyRead, Call, Function, PythonFile, Value
+from waddlegen.facts.python import (
+    BodyRead,
+    Call,
+    Class,
+    Exempt,
+    Function,
+    PythonFile,
+    Value,
+)
 
 VERBS = frozenset("get post put patch delete head options".split())
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -41,6 +49,15 @@ _REFUSAL = re.compile(
     r"invalidtoken|invalidapikey|notauthenticated",
     re.IGNORECASE,
 )
+# An exception by which a check says no.
+_REFUSED = re.compile(
+    _REFUSAL.pattern
+    + r"|(token|jwt|signature|credential|api_?key)\w*(error|invalid|expired)|"
+    r"(invalid|bad|expired|missing)_?(token|signature|credential|api_?key)|PyJWTError|notallowed",
+    re.IGNORECASE,
+)
+# Calls that make an answer and do nothing else.
+ANSWERS = frozenset({"error_response", "jsonify", "make_response", "Response"})
 _ADMIN = re.compile(
     r"admin|role|scope|permission|superuser|owner|moderator", re.IGNORECASE
 )
@@ -55,6 +72,11 @@ _EXCHANGE = re.compile(
 WEBHOOK = re.compile(
     r"(^|[/_-])(webhooks?|hooks?|eventsub|websub|pubsub|interactions)([/_-]|$)|"
     r"slack/(events|commands|actions|interactions|shortcuts|interactive)",
+    re.IGNORECASE,
+)
+_COLLECTION = re.compile(r"(^|/)(webhooks|hooks)(/<[^>/]+>)?/?$", re.IGNORECASE)
+_KEEPS = re.compile(
+    r"create|list|delete|update|register|get_|config|setup|add_|new_|remove|subscribe|make_",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
@@ -80,6 +102,19 @@ class Evidence(NamedTuple):
     text: str
 
 
+class Hook(NamedTuple):
+    """A check before every request, the function that makes it, and whom it lets on."""
+
+    evidence: Evidence
+    file: PythonFile | None = None
+    number: int = 0
+
+    @property
+    def exempt(self) -> list[Exempt]:
+        """What it lets on without having asked."""
+        return self.file.functions[self.number].exempt if self.file else []
+
+
 @dataclass(slots=True)
 class Route:
     """One view and the paths and methods it answers."""
@@ -99,6 +134,13 @@ class Route:
     guard_line: int = 0
     # Of a class-based view whose methods are guarded together, by its `decorators`.
     class_line: int = 0
+    endpoint: str = ""
+    # The entry of a list by which a hook lets everybody on.
+    exempt: Evidence | None = None
+    # A check whose answer is thrown away.
+    dropped: Evidence | None = None
+    # The base class whose `decorators` this view's class does not take over.
+    overridden: str = ""
 
     @property
     def function(self) -> Function:
@@ -132,11 +174,18 @@ class Route:
     @property
     def is_webhook(self) -> bool:
         """Whether a platform calls it."""
-        if _has(WEBHOOK, self.path):
-            return True
         name = self.function.name.lower()
-        return "webhook" in name and not re.search(
-            r"create|list|delete|update|register|get_|config|setup", name
+        if _has(WEBHOOK, self.path):
+            return not (_COLLECTION.search(self.path) and self._keeps_webhooks)
+        return "webhook" in name and not _KEEPS.search(name)
+
+    @property
+    def _keeps_webhooks(self) -> bool:
+        """Whether webhooks are what it makes, lists or removes."""
+        return (
+            _KEEPS.search(self.function.name) is not None
+            or "POST" not in self.methods
+            or ">" in self.path.rpartition("/")[0]
         )
 
     @property
@@ -184,6 +233,9 @@ class Code:
             if each.alias == head:
                 return each.origin + dot + rest
         for assign in file.module.assigns:
+            if assign.target == head and assign.value.text.endswith("partial"):
+                names = assign.value.names
+                return self.origin(file, names[1]) if len(names) > 1 else name
             if assign.target == head and assign.value.kind in {"name", "call"}:
                 if assign.value.text != head and not assign.value.text.startswith("?"):
                     return assign.value.text + dot + rest
@@ -201,6 +253,21 @@ class Code:
             own = [each for each in found if each[0] is file]
             return own or found
         return found
+
+    def classes_named(self, names: set[str]) -> list[tuple[PythonFile, Class]]:
+        """The classes that go by one of some names."""
+        return [
+            (file, made)
+            for file in self.files
+            for made in file.classes
+            if made.name in names
+        ]
+
+    def bases(self, file: PythonFile, made: Class) -> list[tuple[PythonFile, Class]]:
+        """The classes of this module that one is made from."""
+        names = {base.rpartition(".")[2] for base in made.bases}
+        names |= {self.origin(file, base).rpartition(".")[2] for base in made.bases}
+        return self.classes_named(names - {made.name})
 
     def checks_caller(self, file: PythonFile, number: int, depth: int = 2) -> bool:
         """Whether a function looks at who calls and refuses some."""
@@ -220,6 +287,10 @@ class Code:
                 last = call.last
                 if CHECKS.search(call.name) and not _NOT_AUTH.search(last):
                     looks = True
+                if call.bare and self.only_answers(file, call.name):
+                    continue
+                if self.library is not None and AUTH.search(last) and not looks:
+                    looks = self._asks_library(file, call.name)
                 if depth and last in self.functions and last != function.name:
                     if AUTH.search(last) or CHECKS.search(last) or last.startswith("_"):
                         for other, index in self.resolve(file, call.name)[:3]:
@@ -228,6 +299,74 @@ class Code:
                             if self.looks_at_caller(other.functions[index]):
                                 looks = True
         return looks and refuses
+
+    def _asks_library(self, file: PythonFile, name: str) -> bool:
+        """Whether a function of the shared library looks at the request for its caller."""
+        if not _from_library(file, name) or _NOT_AUTH.search(name):
+            return False
+        found = self.found(file, name)
+        return not found or any(
+            owner is not self and owner.looks_at_caller(other.functions[index])
+            for owner, other, index in found
+        )
+
+    def drops(self, file: PythonFile, call: Call) -> bool:
+        """Whether a check is called, and the answer by which alone it refuses goes nowhere."""
+        if not call.bare:
+            return False
+        found = self.found(file, call.name)[:3]
+        if found and all(_only_compares(o.functions[n]) for _, o, n in found):
+            return True
+        named = AUTH.search(call.last) or CHECKS.search(call.last)
+        if "." in call.name and not named or not self.only_answers(file, call.name):
+            return False
+        return any(
+            owner.checks_caller(other, index, 1)
+            and _answers_refusal(other.functions[index])
+            or named
+            and _only_tells(other.functions[index])
+            and owner.looks_at_caller(other.functions[index])
+            for owner, other, index in found
+        )
+
+    def forgets(self, file: PythonFile, number: int) -> Evidence | None:
+        """Where a function makes a refusal, or has one made, and lets the caller in."""
+        for call in file.functions[number].calls:
+            if builds_refusal(call) or self.drops(file, call):
+                return Evidence(file.path, call.line, call.name)
+        return None
+
+    def only_answers(self, file: PythonFile, name: str) -> bool:
+        """Whether all that a check does with a stranger is to answer; it raises nothing."""
+        found = self.found(file, name)
+        return bool(found) and all(
+            owner._only_answers(other, index) for owner, other, index in found[:3]
+        )
+
+    def found(self, file: PythonFile, name: str) -> list[tuple[Code, PythonFile, int]]:
+        """The functions that a name means, here or in the library that is shared."""
+        own: list[tuple[Code, PythonFile, int]] = [
+            (self, *each) for each in self.resolve(file, name)
+        ]
+        if own or self.library is None or not _from_library(file, name, _SHARED):
+            return own
+        last = self.origin(file, name).rpartition(".")[2]
+        return [(self.library, *each) for each in self.library.functions.get(last, ())]
+
+    def _only_answers(self, file: PythonFile, number: int) -> bool:
+        """As above, of one function: some return, and nothing that ends the request."""
+        function = file.functions[number]
+        if function.raises or function.yields or function.cls:
+            return False
+        answers = [each for each in function.returns if each.value.kind != "none"]
+        if not answers or any(_ENDS.search(call.last) for call in function.calls):
+            return False
+        for call in function.calls:
+            for owner, other, index in self.found(file, call.name)[:3]:
+                inner = other.functions[index]
+                if inner.raises or any(c.last == "abort" for c in inner.calls):
+                    return False
+        return True
 
     def looks_at_caller(self, function: Function) -> bool:
         """Whether a function reads a key, a token or a session of the request."""
@@ -238,9 +377,66 @@ class Code:
         )
 
 
+# Calls of others that may raise, by their names.
+_ENDS = re.compile(r"abort|raise|require|ensure|assert|enforce|must_|^exit$")
+
+
+def builds_refusal(call: Call) -> bool:
+    """Whether a call makes an answer of 401 or 403, and the answer goes nowhere."""
+    if not call.bare or call.last not in ANSWERS:
+        return False
+    values = (*call.args, *call.keywords.values())
+    return any(status in {401, 403} for value in values for status in value.statuses)
+
+
+def _answers_refusal(function: Function) -> bool:
+    """Whether a function returns a refusal: an answer of 401 or 403, or one called so."""
+    return _refuses_in_handler(function) or any(
+        {401, 403} & set(each.value.statuses) or _REFUSAL.search(each.value.text)
+        for each in function.returns
+    )
+
+
+def _only_compares(function: Function) -> bool:
+    """Whether all that a function does is to verify something, and to say the result."""
+    return (
+        any(call.last == "compare_digest" for call in function.calls)
+        and any(each.value.kind != "none" for each in function.returns)
+        and not function.raises
+        and not any(call.bare or call.last == "abort" for call in function.calls)
+        and not any("." in a.target or "[" in a.target for a in function.assigns)
+    )
+
+
+def _only_tells(function: Function) -> bool:
+    """Whether a check keeps nothing of the caller for others to ask for later."""
+    return not any(
+        re.match(r"(flask\.)?(g|session|request|current_app)\b", each.target)
+        for each in function.assigns
+    )
+
+
+def _refuses_in_handler(function: Function) -> bool:
+    """Whether a function answers, or raises, when a check says no by an exception."""
+    for each in function.handlers:
+        if not any(_REFUSED.search(kind) for kind in each.types):
+            continue
+        if each.raises or any(n.endswith("abort") for n in each.body_calls):
+            return True
+        value = each.returns
+        if value is not None and (
+            value.kind in {"call", "await"} or value.kind == "list" and value.names
+        ):
+            return True
+    return False
+
+
 def refuses_caller(function: Function) -> bool:
     """Whether a function answers 401 or 403, or raises what becomes that."""
     if function.statuses & {401, 403}:
+        if not any(builds_refusal(call) for call in function.calls):
+            return True
+    if _refuses_in_handler(function):
         return True
     for each in function.returns:
         if each.value.text.rpartition(".")[2] == "redirect" and any(
@@ -260,17 +456,25 @@ def refuses_caller(function: Function) -> bool:
 
 def routes(code: Code) -> tuple[Route, ...]:
     """Every route of the module, its path complete and its guards known."""
-    prefixes = _prefixes(code)
+    parents = _parents(code)
+    factories = _factories(code)
+    prefixes = _prefixes(code, parents)
+    prefixes |= {key: made[1] for key, made in factories.items() if key not in prefixes}
     found: list[Route] = []
     for file in code.files:
         if file.is_test:
             continue
         found += _decorated(file)
         found += _added(code, file)
+        found += _made(code, file)
     hooks = _hooks(code)
+    sockets = _hooks(code, _SOCKET_HOOKS)
+    for each in (hooks, sockets):
+        for key, (local, _) in factories.items():
+            each.setdefault(key, []).extend(each.get(local, []))
     for route in found:
         route.path = _join(prefixes.get(route.blueprint, ""), route.path)
-        _find_auth(code, route, hooks)
+        _find_auth(code, route, sockets if route.websocket else hooks, parents)
     return tuple(found)
 
 
@@ -296,6 +500,7 @@ def _decorated(file: PythonFile) -> Iterator[Route]:
                 tuple(function.decorators[:place]),
                 websocket=call.last == "websocket",
                 guard_line=min(call.end_line + 1, function.line),
+                endpoint=_constant(call.keywords.get("endpoint")) or function.name,
             )
 
 
@@ -333,27 +538,176 @@ def _text(file: PythonFile, value: Value | None) -> str | None:
     """The text of a path, constants of the file followed."""
     if value is None:
         return None
-    if value.kind in {"str", "fstring", "concat"}:
+    if value.kind == "str":
         return value.text
+    if value.kind in {"fstring", "concat"}:
+        return _filled(file, value)
     if value.kind == "name":
         constant = file.constants.get(value.text)
         return constant.text if constant and constant.kind == "str" else "/{}"
     return None
 
 
+def _filled(file: PythonFile, value: Value) -> str:
+    """A composed text with the constants of the file put in."""
+    if value.text.count("{}") != len(value.names):
+        return value.text
+    text = value.text
+    for name in value.names:
+        constant = file.constants.get(name)
+        known = constant is not None and constant.kind == "str"
+        text = text.replace("{}", constant.text if constant and known else "\0", 1)
+    return text.replace("\0", "{}")
+
+
 def _added(code: Code, file: PythonFile) -> Iterator[Route]:
-    """Routes made by add_url_rule, for functions and for classes."""
+    """Routes made by add_url_rule, for functions and for classes, in a loop or alone."""
     for function in file.functions:
         for call in function.calls:
-            if call.last != "add_url_rule" or not call.args:
+            if call.last != "add_url_rule":
                 continue
-            path = _text(file, call.args[0])
-            view = call.keywords.get("view_func") or (
-                call.args[2] if len(call.args) > 2 else None
-            )
-            if path is None or view is None:
+            rows = tuple(_rows(code, file, call))
+            for bound in rows or ({},):
+                path = _text(file, _bound(call.argument(0, "rule"), bound))
+                view = _bound(call.argument(2, "view_func"), bound)
+                if path is not None and view is not None:
+                    yield from _views(code, file, _call_with(call, bound), path, view)
+
+
+def _rows(code: Code, file: PythonFile, call: Call) -> Iterator[dict[str, Value]]:
+    """What the names of a loop stand for, one row of its table after the other."""
+    if call.loop is None or "," not in call.loop.target:
+        return
+    rows = file.tables.get(f"for:{call.loop.line}", ())
+    over = call.loop.over.text.removesuffix(".items")
+    if not rows:
+        rows = file.tables.get(over, ())
+    if not rows and call.loop.over.names:
+        stem, _, name = code.origin(file, over).rpartition(".")
+        for other in code.by_stem.get(stem.rpartition(".")[2], ()):
+            rows = rows or other.tables.get(name, ())
+    names = call.loop.target.split(",")
+    for row in rows:
+        if len(row) == len(names):
+            yield dict(zip(names, row, strict=True))
+
+
+def _bound(value: Value | None, bound: Mapping[str, Value]) -> Value | None:
+    """A value with the names of a loop put in."""
+    if value is None or not bound:
+        return value
+    head, dot, rest = value.text.partition(".")
+    if value.kind in {"name", "call"} and head in bound:
+        given = bound[head]
+        if not dot:
+            return given
+        names = tuple(
+            given.text + name[len(head) :] if name.partition(".")[0] == head else name
+            for name in value.names
+        )
+        return Value(value.kind, given.text + dot + rest, names)
+    if value.kind in {"fstring", "concat"}:
+        texts = [bound[n].text for n in value.names if n in bound]
+        text = value.text
+        for each in texts:
+            text = text.replace("{}", each, 1)
+        return Value(value.kind, text, value.names)
+    if value.kind == "call" and bound.keys() & set(value.names):
+        names = tuple(bound[n].text if n in bound else n for n in value.names)
+        return Value(value.kind, value.text, names)
+    return value
+
+
+def _call_with(call: Call, bound: Mapping[str, Value]) -> Call:
+    """A call whose `methods` are those of a loop's row."""
+    given = call.keywords.get("methods")
+    if not bound or given is None:
+        return call
+    methods = _bound(given, bound) or given
+    return replace(call, keywords={**call.keywords, "methods": methods})
+
+
+def _made(code: Code, file: PythonFile) -> Iterator[Route]:
+    """Routes made by a decorator of the module that registers what it wraps."""
+    for number, function in enumerate(file.functions):
+        for call in function.decorators:
+            if "." in call.name or not call.args:
                 continue
-            yield from _views(code, file, call, path, view)
+            for other, index in code.resolve(file, call.name)[:1]:
+                made = _registers(other, index)
+                if made is not None:
+                    yield _made_route(file, number, call, other, index, made)
+
+
+def _registers(file: PythonFile, number: int) -> Call | None:
+    """The call by which a function's inner function adds a route for what it is given."""
+    outer = file.functions[number]
+    names = {parameter.name for parameter in outer.parameters}
+    for inner in file.within(number):
+        if inner is outer:
+            continue
+        for call in inner.calls:
+            if call.last in {"add_url_rule", "route"} and call.receiver:
+                path = call.argument(0, "rule")
+                if path is not None and names & set(path.names):
+                    return call
+    return None
+
+
+def _made_route(
+    file: PythonFile,
+    number: int,
+    call: Call,
+    maker: PythonFile,
+    index: int,
+    made: Call,
+) -> Route:
+    """The route that `@member_route("/events", "POST")` makes of a view."""
+    outer, function = maker.functions[index], file.functions[number]
+    bound = {p.name: p.default for p in outer.parameters if p.default is not None}
+    for place, parameter in enumerate(outer.parameters):
+        given = call.argument(place, parameter.name)
+        if given is not None and parameter.kind != "star":
+            bound[parameter.name] = given
+    path = _bound(made.argument(0, "rule"), bound)
+    receiver = bound.get(made.receiver, Value("name", made.receiver)).text
+    wraps = [c for inner in maker.within(index) for c in inner.calls if _wraps(c)]
+    return Route(
+        file,
+        number,
+        _text(file, path) or "/{}",
+        _methods_given(call),
+        call.line,
+        (maker.path if receiver == made.receiver else file.path, receiver),
+        (*function.decorators, *wraps),
+        wrapped=(outer.name,),
+        guard_line=min(call.end_line + 1, function.line),
+        endpoint=function.name,
+    )
+
+
+def _wraps(call: Call) -> bool:
+    """Whether a call is given a view to wrap, or makes what will be given one."""
+    names = {name for value in call.args for name in value.names}
+    return call.last not in {"add_url_rule", "route", "wraps"} and (
+        not names or bool(names & _VIEWS) or all(v.kind == "num" for v in call.args)
+    )
+
+
+_VIEWS = frozenset({"f", "fn", "func", "function", "view", "handler", "wrapped"})
+
+
+def _methods_given(call: Call) -> tuple[str, ...]:
+    """The verbs among what a decorator is given; GET when there are none."""
+    values = (*call.args[1:], *call.keywords.values())
+    texts = [text for value in values for text in value.text.split(",")]
+    verbs = tuple(text.upper() for text in texts if text.strip().lower() in VERBS)
+    return verbs or ("GET",)
+
+
+def _constant(value: Value | None) -> str:
+    """A text that is written out."""
+    return value.text if value is not None and value.kind == "str" else ""
 
 
 def _views(
@@ -386,6 +740,8 @@ def _views(
                 tuple(other.functions[number].decorators),
                 wrapped=wrapped,
                 guard_line=other.functions[number].line,
+                endpoint=_constant(call.argument(1, "endpoint"))
+                or other.functions[number].name,
             )
             return
 
@@ -396,39 +752,107 @@ def _class_views(
     """The methods of a MethodView; its `decorators` guard each of them."""
     name = target.rpartition(".")[2]
     origin = code.origin(file, name).rpartition(".")[2]
-    for other in code.files:
-        for made in other.classes:
-            if made.name not in {name, origin}:
-                continue
-            guards: list[str] = []
-            for each in made.fields:
-                if each.target == "decorators":
-                    guards += each.value.names
-            verbs = VERBS | {"dispatch_request"}
-            views = [
-                (number, function)
-                for number, function in enumerate(other.functions)
-                if function.cls == made.name and function.name in verbs
-            ]
-            one_by_one = any(function.decorators for _, function in views)
-            for number, function in views:
-                methods = (
-                    _method_list(file, call)
-                    if function.name == "dispatch_request"
-                    else (function.name.upper(),)
-                )
-                yield Route(
-                    other,
-                    number,
-                    path,
-                    methods,
-                    function.line,
-                    (file.path, call.receiver),
-                    tuple(function.decorators),
-                    wrapped=tuple(guards),
-                    guard_line=function.line,
-                    class_line=0 if one_by_one else made.line,
-                )
+    for other, made in code.classes_named({name, origin}):
+        guards = _class_guards(code, other, made, 0)
+        home, views = _verbs_of(code, other, made, 0)
+        one_by_one = any(function.decorators for _, function in views)
+        line, lost = _overridden(code, other, made)
+        for number, function in views:
+            methods = (
+                _method_list(file, call)
+                if function.name == "dispatch_request"
+                else (function.name.upper(),)
+            )
+            yield Route(
+                home,
+                number,
+                path,
+                methods,
+                function.line,
+                (file.path, call.receiver),
+                (*function.decorators, *_written(other, made)),
+                wrapped=guards,
+                guard_line=function.line,
+                auth=_dispatched(code, other, made, 0),
+                class_line=line or (0 if one_by_one else made.line),
+                overridden=lost,
+            )
+
+
+def _verbs_of(
+    code: Code, file: PythonFile, made: Class, depth: int
+) -> tuple[PythonFile, list[tuple[int, Function]]]:
+    """The methods that answer requests, of a class or of the base it has them from."""
+    verbs = VERBS | {"dispatch_request"}
+    views = [
+        (number, function)
+        for number, function in enumerate(file.functions)
+        if function.cls == made.name and function.name in verbs
+    ]
+    if views or depth > 3:
+        return file, views
+    for home, base in code.bases(file, made):
+        found = _verbs_of(code, home, base, depth + 1)
+        if found[1]:
+            return found
+    return file, []
+
+
+def _dispatched(
+    code: Code, file: PythonFile, made: Class, depth: int
+) -> Evidence | None:
+    """The check that a class, or one it is made from, puts before each of its methods."""
+    verbs = any(f.cls == made.name and f.name in VERBS for f in file.functions)
+    for number, function in enumerate(file.functions):
+        if function.cls == made.name and function.name == "dispatch_request":
+            if (depth or verbs) and code.checks_caller(file, number):
+                return Evidence(file.path, function.line, made.name)
+    for home, base in code.bases(file, made) if depth < 4 else ():
+        found = _dispatched(code, home, base, depth + 1)
+        if found is not None:
+            return found
+    return None
+
+
+def _class_guards(
+    code: Code, file: PythonFile, made: Class, depth: int
+) -> tuple[str, ...]:
+    """The decorators of a class-based view: its own, those it extends or inherits."""
+    own = [each for each in made.fields if each.target == "decorators"]
+    guards: list[str] = []
+    for name in (name for each in own for name in each.value.names):
+        owner, _, last = name.rpartition(".")
+        if last != "decorators":
+            guards.append(name)
+            continue
+        for home, base in code.classes_named({owner.rpartition(".")[2]}):
+            guards += _class_guards(code, home, base, depth + 1) if depth < 4 else ()
+    if not own and depth < 4:
+        for home, base in code.bases(file, made):
+            guards += _class_guards(code, home, base, depth + 1)
+    return tuple(guards)
+
+
+def _overridden(code: Code, file: PythonFile, made: Class) -> tuple[int, str]:
+    """Where a class gives itself other decorators than the guards of its base."""
+    own = [each for each in made.fields if each.target == "decorators"]
+    if not own or any(n.endswith(".decorators") for e in own for n in e.value.names):
+        return 0, ""
+    for home, base in code.bases(file, made):
+        for name in _class_guards(code, home, base, 1):
+            if is_guard(code, home, name):
+                return own[0].line, base.name
+    return 0, ""
+
+
+def _written(file: PythonFile, made: Class) -> Iterator[Call]:
+    """The calls in a class's own `decorators`: `[rate_limit(30)]`."""
+    own = [each for each in made.fields if each.target == "decorators"]
+    if own:
+        names = {name for each in own for name in each.value.names}
+        for call in file.module.calls:
+            if call.name in names and own[0].line <= call.line <= own[0].line + 8:
+                yield call
 
 
 def _join(prefix: str, path: str) -> str:
@@ -437,32 +861,59 @@ def _join(prefix: str, path: str) -> str:
     return whole + ("/" if path.endswith("/") and len(path) > 1 else "")
 
 
-def _prefixes(code: Code) -> dict[tuple[str, str], str]:
+Key = tuple[str, str]
+Parents = Mapping[Key, tuple[Key, str | None]]
+
+
+def _prefixes(code: Code, parents: Parents) -> dict[Key, str]:
     """The complete prefix of each blueprint, by the file and the name it has there."""
-    own: dict[tuple[str, str], str] = {}
+    own: dict[Key, str] = {}
     for file in code.files:
-        for function in file.functions:
-            for call in function.calls:
-                if call.last in {"Blueprint", "APIRouter"} and call.target:
-                    prefix = call.keywords.get("url_prefix") or call.keywords.get(
-                        "prefix"
-                    )
-                    own[(file.path, call.target)] = _text(file, prefix) or ""
-    parents: dict[tuple[str, str], tuple[tuple[str, str], str | None]] = {}
+        for call in file.calls:
+            if call.last in {"Blueprint", "APIRouter"} and call.target:
+                prefix = call.keywords.get("url_prefix") or call.keywords.get("prefix")
+                own[(file.path, call.target)] = _text(file, prefix) or ""
+    return {key: _whole_prefix(key, own, parents, 0) for key in {*own, *parents}}
+
+
+def _factories(code: Code) -> dict[Key, tuple[Key, str]]:
+    """Blueprints that a function of the module makes: its own name for it, and the prefix."""
+    makers: dict[str, tuple[PythonFile, Function, Call]] = {}
     for file in code.files:
-        for function in file.functions:
+        for function in file.functions[1:]:
             for call in function.calls:
-                if call.last == "register_blueprint" and call.args:
-                    for table, name, mount in _mounted(code, file, call):
-                        child = blueprint_of(code, table, Value("name", name, (name,)))
-                        parents[child] = ((file.path, call.receiver), mount)
-                    child = blueprint_of(code, file, call.args[0])
-                    given = _text(file, call.keywords.get("url_prefix"))
-                    parents[child] = ((file.path, call.receiver), given)
-    found: dict[tuple[str, str], str] = {}
-    for key in {*own, *parents}:
-        found[key] = _whole_prefix(key, own, parents, 0)
+                if call.last == "Blueprint" and call.target and not function.nested:
+                    if any(r.value.text == call.target for r in function.returns):
+                        makers[function.name] = (file, function, call)
+    found: dict[Key, tuple[Key, str]] = {}
+    for file in code.files if makers else ():
+        for call in file.module.calls:
+            if call.last in makers and call.target:
+                home, function, made = makers[call.last]
+                prefix = made.keywords.get("url_prefix")
+                for place, parameter in enumerate(function.parameters):
+                    if prefix is not None and prefix.text == parameter.name:
+                        prefix = (
+                            call.argument(place, parameter.name) or parameter.default
+                        )
+                local = (home.path, made.target)
+                found[(file.path, call.target)] = (local, _text(file, prefix) or "")
     return found
+
+
+def _parents(code: Code) -> Parents:
+    """What each blueprint is registered in, and the prefix it is given there."""
+    parents: dict[Key, tuple[Key, str | None]] = {}
+    for file in code.files:
+        for call in file.calls:
+            if call.last == "register_blueprint" and call.args:
+                for table, name, mount in _mounted(code, file, call):
+                    child = blueprint_of(code, table, Value("name", name, (name,)))
+                    parents[child] = ((file.path, call.receiver), mount)
+                child = blueprint_of(code, file, call.args[0])
+                given = _text(file, call.keywords.get("url_prefix"))
+                parents[child] = ((file.path, call.receiver), given)
+    return parents
 
 
 def _mounted(
@@ -514,12 +965,20 @@ def blueprint_of(code: Code, file: PythonFile, value: Value) -> tuple[str, str]:
     return file.path, name
 
 
-def _hooks(code: Code) -> dict[tuple[str, str], Evidence]:
-    """What is checked before every request, by blueprint; the empty name is the app."""
-    found: dict[tuple[str, str], Evidence] = {}
+_HOOKS = frozenset({"before_request", "before_app_request"})
+_SOCKET_HOOKS = frozenset({"before_websocket", "before_app_websocket"})
+Hooks = dict[Key, list[Hook]]
+
+
+def _hooks(code: Code, kinds: frozenset[str] = _HOOKS) -> Hooks:
+    """What is checked before every request, by blueprint; the empty name is the app.
+
+    Those for requests do not run for a websocket, which has hooks of its own.
+    """
+    found: Hooks = {}
 
     def note(
-        file: PythonFile, receiver: str, whole: bool, line: int, text: str
+        file: PythonFile, receiver: str, whole: bool, line: int, made: Made
     ) -> None:
         """Keep a hook for its blueprint, or for every route."""
         key = blueprint_of(code, file, Value("name", receiver, (receiver,)))
@@ -532,35 +991,65 @@ def _hooks(code: Code) -> dict[tuple[str, str], Evidence]:
         )
         if whole or not blueprint or receiver in apps:
             key = ("", "")
-        found.setdefault(key, Evidence(file.path, line, text))
+        name, home, number = made
+        hook = Hook(Evidence(file.path, line, name), home, number)
+        found.setdefault(key, []).append(hook)
 
+    made: Made
     for file in code.files:
         if file.is_test:
             continue
         for number, function in enumerate(file.functions):
             for call in function.decorators:
-                if call.last in {"before_request", "before_app_request", "middleware"}:
+                if call.last in kinds or call.last == "middleware":
                     others = [c for c in function.decorators if c is not call]
-                    if code.checks_caller(file, number) or any(
-                        is_guard(code, file, other.name) for other in others
+                    if (
+                        code.checks_caller(file, number)
+                        or code.forgets(file, number)
+                        or any(is_guard(code, file, other.name) for other in others)
                     ):
-                        whole = call.last == "before_app_request"
-                        note(file, call.receiver, whole, call.line, function.name)
+                        whole = call.last.startswith("before_app")
+                        made = (function.name, file, number)
+                        note(file, call.receiver, whole, call.line, made)
             for call in function.calls:
-                passed = tuple(_passed(code, function, call)) or ((file, ""),)
+                passed = tuple(_passed(code, function, call, kinds)) or ((file, ""),)
                 for caller, name in passed:
-                    _called_hook(code, file, call, note, caller, name)
+                    _called_hook(code, file, call, note, caller, name, kinds)
+            for assign in function.assigns:
+                if assign.target.endswith((".asgi_app", ".wsgi_app")):
+                    if _refuses_all(code, file, assign.value):
+                        made = (assign.value.text, None, 0)
+                        note(file, "", True, assign.line, made)
     return found
 
 
+def _refuses_all(code: Code, file: PythonFile, value: Value) -> bool:
+    """Whether what is put around an application refuses strangers: a class, or a function."""
+    last = value.text.rpartition(".")[2]
+    classes = code.classes_named({last})
+    inside = [f for file, made in classes for f in file.functions if f.cls == made.name]
+    inside += [f for home, n in code.resolve(file, last) for f in home.within(n)]
+    if not inside:
+        return bool(AUTH.search(last)) and not _NOT_AUTH.search(last)
+    return any(
+        {401, 403}
+        & {s for v in (*call.args, *call.keywords.values()) for s in v.statuses}
+        for function in inside
+        for call in function.calls
+    ) or any(refuses_caller(function) for function in inside)
+
+
+Made = tuple[str, PythonFile | None, int]
+
+
 def _passed(
-    code: Code, function: Function, call: Call
+    code: Code, function: Function, call: Call, kinds: frozenset[str]
 ) -> Iterator[tuple[PythonFile, str]]:
     """Where, and under which name, a function is given the blueprint that it hooks.
 
     `def install(*blueprints)` goes over them; `def install(blueprint)` is given one.
     """
-    if call.last not in _HOOKS:
+    if call.last not in kinds:
         return
     over = call.loop is not None and call.loop.target == call.receiver
     name = call.loop.over.text if over and call.loop else call.receiver
@@ -577,9 +1066,6 @@ def _passed(
                 yield from ((file, each) for each in value.names)
 
 
-_HOOKS = frozenset({"before_request", "before_app_request"})
-
-
 def _called_hook(
     code: Code,
     file: PythonFile,
@@ -587,6 +1073,7 @@ def _called_hook(
     note: object,
     caller: PythonFile,
     receiver: str,
+    kinds: frozenset[str],
 ) -> None:
     """`bp.before_request(check)` and `install_auth(bp)`.
 
@@ -594,33 +1081,57 @@ def _called_hook(
     """
     keep = note
     assert callable(keep)
-    if call.last in _HOOKS and call.args:
+    if "before_request_funcs" in call.name and call.last == "append" and call.args:
         name = call.args[0].text
+        for checks in code.resolve(file, name)[:3]:
+            if code.checks_caller(*checks):
+                keep(caller, "", True, call.line, (name, *checks))
+    elif call.last in kinds and call.args:
+        given = call.args[0]
+        name = given.names[0] if given.kind == "other" and given.names else given.text
         found = code.resolve(file, name)
-        checks = any(code.checks_caller(other, index) for other, index in found[:3])
-        if checks or (not found and AUTH.search(name) and not _NOT_AUTH.search(name)):
-            whole = call.last == "before_app_request"
-            keep(caller, receiver or call.receiver, whole, call.line, name)
-    elif (
-        call.bare
-        and call.args
-        and re.search(r"auth(?!or(?!i))|protect|require_|guard", call.last)
-    ):
+        made = [each for each in found[:3] if code.checks_caller(*each)]
+        if made or (not found and AUTH.search(name) and not _NOT_AUTH.search(name)):
+            whole = call.last.startswith("before_app")
+            home = made[0] if made else (None, 0)
+            keep(caller, receiver or call.receiver, whole, call.line, (name, *home))
+    elif call.bare and call.args and _INSTALLS.search(call.last):
         target = call.args[0]
         is_app = target.text in _apps(file) or target.text == "app"
         is_blueprint = target.kind == "name" and re.search(
             r"bp$|blueprint", target.text
         )
         if (is_app or is_blueprint) and not _NOT_AUTH.search(call.last):
-            found = code.resolve(file, call.last)
-            inner = [
-                True
-                for other, index in found
-                if any(f.name for f in other.within(index))
-                and code.checks_caller(other, index)
-            ]
-            if inner or not found:
-                keep(file, target.text, False, call.line, call.last)
+            installs = _installs(code, file, call.name, kinds)
+            if installs is not None:
+                keep(file, target.text, False, call.line, (call.last, *installs))
+
+
+_INSTALLS = re.compile(r"auth(?!or(?!i))|protect|require_|guard")
+
+
+def _installs(
+    code: Code, file: PythonFile, name: str, kinds: frozenset[str]
+) -> tuple[PythonFile | None, int] | None:
+    """The check that a function puts before every request; none when it puts none there.
+
+    What a foreign library does with an application is taken to be that.
+    """
+    found = code.found(file, name)
+    for owner, other, index in found:
+        inside = {f.name for f in other.within(index)}
+        for number, inner in enumerate(other.functions):
+            hooked = inner.name in inside and any(
+                call.last in kinds for call in inner.decorators
+            )
+            if hooked and owner.checks_caller(other, number):
+                return other, number
+        for call in (c for f in other.within(index) for c in f.calls):
+            if call.last in kinds and call.args:
+                for home, number in owner.resolve(other, call.args[0].text)[:3]:
+                    if owner.checks_caller(home, number):
+                        return home, number
+    return None if found or kinds is _SOCKET_HOOKS else (None, 0)
 
 
 def _apps(file: PythonFile) -> set[str]:
@@ -683,45 +1194,175 @@ def _composes(code: Code, file: PythonFile, number: int) -> bool:
     return False
 
 
-def _from_library(file: PythonFile, name: str) -> bool:
+_SHARED = ("flask_core", "libs.")
+
+
+def _from_library(
+    file: PythonFile,
+    name: str,
+    libraries: tuple[str, ...] = (*_SHARED, "quart", "flask"),
+) -> bool:
     """Whether a name was imported from a library that all modules share."""
     head = name.partition(".")[0]
     for each in file.imports:
         if each.alias == head:
-            return each.module.startswith(("flask_core", "libs.", "quart", "flask"))
+            return each.module.startswith(libraries)
     return False
 
 
-def _find_auth(
-    code: Code, route: Route, hooks: Mapping[tuple[str, str], Evidence]
-) -> None:
+def _find_auth(code: Code, route: Route, hooks: Hooks, parents: Parents) -> None:
     """Find what guards a route, and whether it asks for a role."""
     file = route.file
     for call in route.decorators:
-        if is_guard(code, file, call.name):
+        if call in file.functions[route.number].decorators and is_guard(
+            code, file, call.name
+        ):
             route.auth = Evidence(file.path, call.line, call.name)
-            values = (*call.args, *call.keywords.values())
-            words = " ".join(
-                [call.name, *(f"{v.text} {' '.join(v.names)}" for v in values)]
-            )
-            if _ADMIN.search(words.replace("api_key", "")):
-                route.admin = route.auth
+        words = " ".join(_words_of(file, call))
+        if route.auth and _ADMIN.search(words.replace("api_key", "")):
+            route.admin = route.auth
     for name in route.wrapped:
         if is_guard(code, file, name):
             route.auth = Evidence(file.path, route.line, name)
             if _ADMIN.search(name):
                 route.admin = route.auth
     if route.auth is None:
-        route.auth = _in_body(code, route)
-    if route.auth is None:
-        key = blueprint = route.blueprint
-        for other in code.files:
-            if other.path == blueprint[0]:
-                value = Value("name", blueprint[1], (blueprint[1],))
-                key = blueprint_of(code, other, value)
-        route.auth = hooks.get(key) or hooks.get(("", ""))
+        route.auth = _in_body(code, route) or _by_receiver(code, route)
+    hook = _hook_of(code, route, hooks, parents) if route.auth is None else None
+    if hook is not None:
+        route.auth, route.exempt = hook.evidence, None
+        if hook.file and route.admin is None and _asks_for_admin(hook):
+            route.admin = route.auth
     if route.auth is not None and route.admin is None:
         route.admin = _role_in_body(code, route)
+
+
+def _words_of(file: PythonFile, call: Call) -> Iterator[str]:
+    """The name of a decorator, and what it is given, here or where it was made."""
+    made = [each for each in file.module.calls if each.target == call.name]
+    for each in (call, *made):
+        yield each.name
+        for value in (*each.args, *each.keywords.values()):
+            yield value.text
+            yield from value.names
+
+
+def _by_receiver(code: Code, route: Route) -> Evidence | None:
+    """The guard of `@secured.get("/x")`, where `secured` is an object of the module's own."""
+    for call in route.file.calls:
+        if call.target != route.blueprint[1] or call.last == "Blueprint":
+            continue
+        for file, made in code.classes_named({call.last}):
+            for number, function in enumerate(file.functions):
+                registers = function.name in VERBS | {"route"}
+                if function.cls == made.name and registers:
+                    if code.checks_caller(file, number) or _composes(
+                        code, file, number
+                    ):
+                        return Evidence(file.path, function.line, made.name)
+    return None
+
+
+def _asks_for_admin(hook: Hook) -> bool:
+    """Whether a hook asks for a role by its name: `authenticate(headers, "admin")`."""
+    function = hook.file.functions[hook.number] if hook.file else None
+    return function is not None and any(
+        value.kind == "str" and re.fullmatch(r"(super|global_?)?admin\w*", value.text)
+        for call in function.calls
+        if AUTH.search(call.last) or CHECKS.search(call.last)
+        for value in (*call.args, *call.keywords.values())
+    )
+
+
+def _hook_of(code: Code, route: Route, hooks: Hooks, parents: Parents) -> Hook | None:
+    """The check that runs before a view, of its blueprint, of those above, or of the app."""
+    key = blueprint = route.blueprint
+    for other in code.files:
+        if other.path == blueprint[0]:
+            value = Value("name", blueprint[1], (blueprint[1],))
+            key = blueprint_of(code, other, value)
+    found: list[Hook] = [*hooks.get(key, [])]
+    above = key
+    for _ in range(4):
+        if above not in parents:
+            break
+        above = parents[above][0]
+        found += hooks.get(above, [])
+    found += hooks.get(("", ""), [])
+    for hook in found:
+        entry = _exempted(code, route, key, hook)
+        lost = _forgotten(code, hook) if entry is None else None
+        if entry is None and lost is None:
+            return hook
+        route.exempt = route.exempt or entry
+        route.dropped = route.dropped or lost
+    return None
+
+
+def _forgotten(code: Code, hook: Hook) -> Evidence | None:
+    """Where a hook makes a refusal that it does not return, and makes no other."""
+    if hook.file is None or code.checks_caller(hook.file, hook.number):
+        return None
+    return code.forgets(hook.file, hook.number)
+
+
+def _exempted(code: Code, route: Route, key: Key, hook: Hook) -> Evidence | None:
+    """The entry by which a hook lets a route on; none when it asks."""
+    for each in hook.exempt:
+        assert hook.file is not None
+        for path, entries in _entries(code, hook.file, each):
+            hits = [e for e in entries if _is_meant(code, route, key, each.by, e[1])]
+            if each.others and entries and not hits:
+                return Evidence(hook.file.path, each.line, "")
+            if hits and not each.others:
+                return Evidence(path, *hits[0])
+    return None
+
+
+def _entries(
+    code: Code, file: PythonFile, each: Exempt
+) -> list[tuple[str, tuple[tuple[int, str], ...]]]:
+    """What a hook compares with, and the file that holds it."""
+    if each.entries:
+        return [(file.path, each.entries)]
+    origin = code.origin(file, each.name)
+    last = origin.rpartition(".")[2]
+    for other in (file, *code.files):
+        if last in other.listed:
+            return [(other.path, other.listed[last])]
+        constant = other.constants.get(last)
+        if other is file and constant is not None and constant.kind == "str":
+            return [(other.path, ((each.line, constant.text),))]
+    return []
+
+
+def _is_meant(code: Code, route: Route, key: Key, by: str, text: str) -> bool:
+    """Whether an entry of a hook's list is about a route."""
+    path = route.path.rstrip("/") or "/"
+    view = route.endpoint or route.function.name
+    if by == "path":
+        return path == (text.rstrip("/") or "/")
+    if by == "path-prefix":
+        return path.startswith(text)
+    if by == "view":
+        return view == text
+    if by == "method":
+        return route.methods == (text,)
+    blueprint = _blueprint_name(code, key)
+    if by == "blueprint":
+        return blueprint == text
+    whole = f"{blueprint}.{view}" if blueprint else view
+    return whole.startswith(text) if by == "endpoint-prefix" else whole == text
+
+
+def _blueprint_name(code: Code, key: Key) -> str:
+    """The name that a blueprint gives to its endpoints."""
+    for file in code.files:
+        if file.path == key[0]:
+            for call in file.calls:
+                if call.last == "Blueprint" and call.target == key[1]:
+                    return _constant(call.argument(0, "name"))
+    return ""
 
 
 def _in_body(code: Code, route: Route) -> Evidence | None:
@@ -737,9 +1378,13 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
             if other is file and index == route.number:
                 continue
             checks = code.checks_caller(other, index, 1)
+            if checks and code.drops(file, call):
+                route.dropped = Evidence(file.path, call.line, call.name)
+                continue
             heeded = call.target and call.target in function.tested
             named = AUTH.search(call.last) or CHECKS.search(call.last)
-            if checks and (heeded or named):
+            ends = checks and _ends_request(other.functions[index])
+            if checks and (heeded or named or ends):
                 return Evidence(file.path, call.line, call.name)
             if refuses and code.looks_at_caller(other.functions[index]):
                 return Evidence(file.path, call.line, call.name)
@@ -753,6 +1398,18 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
     if refuses and sent:
         return Evidence(file.path, function.compares[0].line, "compared in the view")
     return None
+
+
+def _ends_request(function: Function) -> bool:
+    """Whether a function raises its refusal, so that nobody has to look at its answer."""
+    return any(
+        call.last == "abort" and {401, 403} & {s for v in call.args for s in v.statuses}
+        for call in function.calls
+    ) or any(
+        _REFUSAL.search(name) or {401, 403} & set(each.value.statuses)
+        for each in function.raises
+        for name in (each.value.text, *each.value.names)
+    )
 
 
 def _never_refuses(code: Code, file: PythonFile, name: str) -> bool:

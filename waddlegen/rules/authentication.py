@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Compare, Function, PythonFile, Value
-from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route
+from waddlegen.facts.python import Assign, Call, Compare, Function, PythonFile, Value
+from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route, builds_refusal
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
@@ -41,16 +41,29 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
         @require_api_key(role="action")
         async def add_quote(): ...
     """
+    told: set[tuple[str, int]] = set()
     for route in module.routes:
-        if not needs_key(route) or route.auth is not None:
+        if not needs_key(route) or route.auth is not None or route.dropped:
             continue
         if route.websocket and route.speaks_of_callers:
+            continue
+        if route.exempt is not None and route.exempt.text:
+            at = (route.exempt.path, route.exempt.line)
+            if at not in told and not _MEANT_FOR_ALL.search(route.path):
+                told.add(at)
+                message = f"this lets `{route.label}` be called without a key"
+                yield module.problem(*at, message)
             continue
         above = [call.name for call in route.above if AUTH.search(call.name)]
         if above:
             message = (
                 f"`{route.label}` is registered below `@{above[0]}`, which therefore does"
                 " not guard it; put the guard below the route"
+            )
+        elif route.overridden:
+            message = (
+                f"`{route.label}` can be called without a key: these take the place of the"
+                f" decorators of {route.overridden}; extend them"
             )
         else:
             message = f"`{route.label}` can be called without a key"
@@ -60,6 +73,10 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
     yield from _open_grpc(module)
 
 
+# What is on a list of the addresses that need no key, and says itself why.
+_MEANT_FOR_ALL = re.compile(
+    r"(^|/)(public|register|embed|overlay|widget|badge|feed|rss|sitemap|landing|about)\b"
+)
 _KNOWS_CALLER = re.compile(r"auth|token|api_?key|verif|metadata|peer_identit|jwt", re.I)
 
 
@@ -111,6 +128,74 @@ def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:
             )
 
 
+@rule("WB416", severity=Severity.CRITICAL, topic="auth", checklist="S1")
+def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
+    """A refusal is made, or asked for, and then not returned.
+
+    A check that refuses by what it returns refuses nobody when its answer is dropped: the
+    view goes on as if the caller were known. Return the answer, or let the check raise.
+
+    Bad:
+        await require_admin()
+    Good:
+        refused = await require_admin()
+        if refused is not None:
+            return refused
+    """
+    for file, function in module.functions():
+        for opening in function.fails_open:
+            if opening.why == "unreturned":
+                message = "this refusal is made, but not returned: the caller is let in"
+                yield module.problem(file, opening.line, message)
+        for call in function.calls:
+            message = _asked_in_vain(module, file, function, call)
+            if message:
+                yield module.problem(file, call.line, message, call.column)
+            if not call.bare:
+                continue
+            if builds_refusal(call):
+                message = "this refusal is made, but not returned: the caller is let in"
+            elif module.code.drops(file, call):
+                message = (
+                    f"nobody looks at the answer of `{call.last}`, and all are let in"
+                )
+            else:
+                continue
+            yield module.problem(file, call.line, message, call.column)
+
+
+def _asked_in_vain(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> str:
+    """Why the answer of a check says nothing: nobody reads it, or it is a coroutine."""
+    if call.bare or not CHECKS.search(call.last):
+        return ""
+    found = module.code.found(file, call.name)
+    if call.target.isidentifier() and found and _VERIFIES_SOMEBODY.search(call.last):
+        inner = [other.functions[number] for _, other, number in found[:3]]
+        silent = all(each.returns and not each.raises for each in inner)
+        if silent and call.target not in {*function.names, "_"}:
+            return f"nobody looks at the answer of `{call.last}`, and all are let in"
+    if call.awaited or call.target or call.line not in function.asks:
+        return ""
+    if call.name not in function.tested or not function.is_async:
+        return ""
+    asynchronous = bool(found) and all(
+        other.functions[number].is_async and not other.functions[number].yields
+        for _, other, number in found
+    )
+    others = any(c.awaited and c.line == call.line for c in function.calls)
+    if asynchronous and not others:
+        return f"`{call.last}` is not awaited, and a coroutine is always true"
+    return ""
+
+
+_VERIFIES_SOMEBODY = re.compile(
+    r"verif\w*(sig|token|key|request|webhook)|(check|valid)\w*_(sig|key|token|hmac)",
+    re.I,
+)
+
+
 @rule("WB413", severity=Severity.ERROR, topic="auth", checklist="S1")
 def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
     """A secret or a signature is compared with `==`.
@@ -123,11 +208,14 @@ def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
     Good:
         if not hmac.compare_digest(api_key.encode(), Config.API_KEY.encode()):
     """
+    signers = _signers(module)
     for file, function in module.functions():
         if function.name in {"__eq__", "__ne__"}:
             continue
         for compare in function.compares:
-            if _compares_secrets(compare, function, file):
+            if _compares_secrets(compare, function, file) or (
+                _compares_hmac(compare, function, signers)
+            ):
                 yield module.problem(
                     file,
                     compare.line,
@@ -136,6 +224,49 @@ def secret_compared_openly(module: ModuleSource) -> Iterator[Problem]:
                     compare.column,
                     topic=_kind_of_comparison(compare),
                 )
+
+
+def _signers(module: ModuleSource) -> set[str]:
+    """The functions that answer with an HMAC written out."""
+    return {
+        function.name
+        for function, _ in module.calls_by_name.get("new", ())
+        if any(_is_hmac(each.value, function) for each in function.returns)
+    }
+
+
+def _is_hmac(value: Value, function: Function) -> bool:
+    """Whether a value is an HMAC written out, here or in what gives a name its value."""
+    if value.kind == "call":
+        return value.text in {
+            "hmac.new().hexdigest",
+            "hmac.new().digest",
+            "hmac.digest",
+        }
+    if value.kind != "name" or "." in value.text:
+        return False
+    given = [a.value for a in function.assigns if a.target == value.text]
+    return bool(given) and all(
+        each.kind == "call" and _is_hmac(each, function) for each in given
+    )
+
+
+def _compares_hmac(compare: Compare, function: Function, signers: set[str]) -> bool:
+    """Whether a side is an HMAC, whatever it is called, and the other one is sent."""
+    sides = (compare.left, compare.right)
+    if any(v.kind not in {"name", "call", "subscript", "await"} for v in sides):
+        return False
+    if not signers and "hmac.new" not in function.names:
+        return False
+    for value in sides:
+        if _is_hmac(value, function):
+            return True
+        names = {value.text} | {
+            a.value.text for a in function.assigns if a.target == value.text
+        }
+        if signers & {name.rpartition(".")[2] for name in names}:
+            return True
+    return False
 
 
 def _kind_of_comparison(compare: Compare) -> str:
@@ -301,10 +432,17 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
         "skipped": "when `{}` is not set, nothing is verified",
         "absent": "a caller that sends no `{}` is not checked at all",
         "error": "when the check fails with {}, the caller is let in",
+        "logged": "when `{}` says no, that is only written down, and the caller goes on",
+        "claimed": "whoever sends the header `{}` is not checked at all",
+        "always": "this test is true whatever it is asked, so it refuses nobody",
     }
     for file, function in module.functions():
         for opening in function.fails_open:
-            if opening.why in {"skipped", "absent"} and not _is_request_path(
+            if opening.why == "unreturned":
+                continue
+            if opening.why == "always" and not _ROLES.search(opening.name):
+                continue
+            if opening.why in {"skipped", "absent", "logged"} and not _is_request_path(
                 module, file, function
             ):
                 continue
@@ -316,6 +454,73 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
             yield module.problem(
                 file, opening.line, why[opening.why].format(opening.name), topic=topic
             )
+    yield from _empty_is_right(module)
+
+
+def _empty_is_right(module: ModuleSource) -> Iterator[Problem]:
+    """Where an empty header is compared with a setting that is empty unless it is set."""
+    unset = {
+        each.name
+        for each in module.env
+        if each.default == "" and each.kind == "str" and is_secret(each.name)
+    }
+    used = module.calls_by_name.get("compare_digest", ()) if unset else ()
+    tested = (
+        {name for _, f in module.functions() for name in f.tested} if used else set()
+    )
+    asked = {name.rpartition(".")[2] for name in tested}
+    for file in module.python if used else ():
+        kept = {
+            a.target.rpartition(".")[2]: variable
+            for a in file.module.assigns
+            for variable in unset
+            if variable in _env_texts(file, a)
+        }
+        for name, variable in kept.items():
+            yield from _compared_with(module, name, variable, asked)
+
+
+def _env_texts(file: PythonFile, assign: Assign) -> set[str]:
+    """The variables that the calls on the line of an assignment read."""
+    return {
+        call.args[0].text
+        for call in file.module.calls
+        if call.line == assign.line and call.args and call.args[0].kind == "str"
+    }
+
+
+def _compared_with(
+    module: ModuleSource, name: str, variable: str, asked: set[str]
+) -> Iterator[Problem]:
+    """Where a header that may be empty is compared with one setting, and nobody asks for it."""
+    if name in asked or variable in asked:
+        return
+    for file, function in module.functions():
+        for call in function.calls:
+            if call.last != "compare_digest" or len(call.args) != 2:
+                continue
+            settings = {n.removesuffix(".encode") for v in call.args for n in v.names}
+            sent = {n.partition(".")[0] for v in call.args for n in v.names}
+            if not any(n.rpartition(".")[2] == name for n in settings):
+                continue
+            if any(_may_be_empty(c) and c.target in sent for c in function.calls):
+                if not sent & function.tested:
+                    message = (
+                        f"when {variable} is not set, an empty header is the right one"
+                    )
+                    yield module.problem(file, call.line, message, call.column)
+
+
+def _may_be_empty(call: Call) -> bool:
+    """Whether a call reads a header, and an empty text where there is none."""
+    return (
+        call.name.endswith("headers.get")
+        and len(call.args) == 2
+        and call.args[1] == Value("str", "")
+    )
+
+
+_ROLES = re.compile(r"role|admin|perm|auth|owner|moderator|identity", re.IGNORECASE)
 
 
 def _about_callers(function: Function) -> bool:
@@ -418,6 +623,14 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                 message = _breaks(call.args, function, call.guarded)
                 if message:
                     yield module.problem(file, call.line, message, call.column)
+            elif _CHECKS_SIGNATURE.search(call.last) and call.args:
+                line = _written_anew(call, function)
+                if line:
+                    message = (
+                        "the signature is checked over a body that was written anew; take"
+                        " the raw bytes of request.get_data()"
+                    )
+                    yield module.problem(file, line, message)
             elif call.name == "hmac.new" and len(call.args) > 1:
                 made = set(call.args[1].names)
                 if any(c.last == "compare_digest" for c in function.calls):
@@ -440,6 +653,32 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                             f"{digest.text} is too weak for a signature",
                             call.column,
                         )
+
+
+_CHECKS_SIGNATURE = re.compile(
+    r"verif|check_sig|valid\w*_(sig|hmac)|is_signed|signed_by"
+)
+
+
+def _written_anew(call: Call, function: Function) -> int:
+    """The line on which a check is given JSON that was read and written again; or 0."""
+    if not any(name.endswith("json.dumps") for name in function.names):
+        return 0
+    signed = any(_SIGNED.search(name) for v in call.args for name in (*v.names, v.text))
+    if not signed and not any(_SIGNED.search(name) for name, _ in function.headers):
+        return 0
+    for value in call.args:
+        if any(name.endswith("json.dumps") for name in value.names):
+            return call.line
+        for given in function.assigns:
+            if given.target == value.text and any(
+                name.endswith("json.dumps") for name in given.value.names
+            ):
+                return given.line
+    return 0
+
+
+_SIGNED = re.compile(r"signature|(^|_|-)sig$|hmac|headers|secret", re.IGNORECASE)
 
 
 def _hub(function: Function, file: PythonFile) -> bool:
