@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
-from waddlegen.findings import Finding, Proof, Severity, Verdict
+from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
 
 T = TypeVar("T")
@@ -1073,16 +1073,18 @@ def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if not names:
         return NA, [Proof("it reads no variables")]
     texts = [text for _, text in source.documents]
-    if source.env_example and source.env_example[0] in "\n".join(texts):
-        texts.append(source.env_example[1])
+    example = source.env_example
+    if example and example[0].rpartition("/")[2] in "\n".join(texts):
+        texts.append(example[1])
     said = "\n".join(texts)
     good = [name for name in names if re.search(rf"\b{name}\b", said)]
-    if not good and source.env_example:
-        good = [n for n in names if re.search(rf"\b{n}\b", source.env_example[1])]
-        proof = Proof(
-            "only the example names them", source.path(source.env_example[0]), 1
-        )
-        return (PARTIAL if good else FAIL), [proof]
+    if not good and example:
+        good = [n for n in names if re.search(rf"\b{n}\b", example[1])]
+        proof = Proof("only the example names them", example[0], 1)
+        # The image says the module's name, version and port; what explains them documents.
+        rest = {name for name in names - set(good) if not name.startswith("MODULE_")}
+        told = not rest and source.shares_example and "\n#" in f"\n{example[1]}"
+        return (PASS if told else PARTIAL if good else FAIL), [proof]
     proofs = [Proof(f"{len(good)} of {len(names)} variables are documented")]
     if source.documents:
         proofs.append(Proof("documents", source.documents[0][0], 1))
@@ -1119,7 +1121,11 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     needed = {read.name for read in source.env if not read.literal}
     needed -= {read.name for read in source.env if read.kind in {"name", "call"}}
     missing = needed - set(known)
-    place = at(source, path, 1, f"{len(known)} variables")
+    place = Proof(f"{len(known)} variables", path, 1)
+    if source.shares_example:
+        # An address that is put together of parts need not be given.
+        whole = not missing - {"DATABASE_URL", "DATABASE_URI", "REDIS_URL"}
+        return (PASS if whole else PARTIAL), [place]
     return (PASS if len(missing) * 2 <= len(needed) else PARTIAL), [place]
 
 
@@ -1279,7 +1285,16 @@ def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answe
     asked = any(_has_finding(source, code, "k8s") for code in ("WB843", "WB863"))
     asked = asked or _has_finding(source, "WB849", "k8s")
     asked = asked or _has_finding(source, "WB846", "k8s")
+    asked = asked or _is_misnamed(source)
     return (PARTIAL if broken or asked else PASS), places[:2]
+
+
+def _is_misnamed(source: ModuleSource) -> bool:
+    """Whether a manifest gives a variable under a name that the code does not read."""
+    paths = {each.path for each in source.delivery.manifests.own}
+    # What the rules on the environment have found.
+    found = cast(list[tuple[str, str, Problem]], source.memory.get("misnamed", []))
+    return any(place.path in paths for _, _, place in found)
 
 
 # What makes a manifest safer; it is there without.

@@ -307,6 +307,7 @@ class _Collector:
                 summary,
                 node.col_offset + 1,
                 annotation=kind,
+                fallback=_fallback(node.value),
                 of=_between(node.annotation),
             )
         )
@@ -349,8 +350,7 @@ class _Collector:
             node.lineno, _target(target), value_of(value), node.col_offset + 1
         )
         made.keys = _key_names(target)
-        if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
-            made.fallback = str(value.values[-1].value)
+        made.fallback = _fallback(value)
         self.stack[-1].assigns.append(made)
 
     def _named(self, value: ast.expr, target: str) -> None:
@@ -675,6 +675,8 @@ class _Collector:
         elif kind is ast.BoolOp:
             for each in node.values:  # type: ignore[attr-defined]
                 self._used(each, how)
+        elif how == "tested" and (kind is ast.Name or kind is ast.Attribute):
+            self.stack[-1].truths.add(dotted(node))
 
     def _Attribute(self, node: ast.Attribute) -> None:
         """A dotted name that is used."""
@@ -764,6 +766,19 @@ _TAKE_VALUES = frozenset(
     "bool len str int float list dict tuple set sorted sum min max jsonify "
     "success_response create_response error_response api_response paginate".split()
 )
+
+
+def _fallback(value: ast.expr | None) -> str:
+    """The constant that a choice ends with: `a or "b"`, `a if a else "b"`."""
+    last: ast.expr | None = None
+    if isinstance(value, ast.BoolOp):
+        last = value.values[-1]
+    elif isinstance(value, ast.IfExp):
+        last = value.orelse
+    if not isinstance(last, ast.Constant):
+        return ""
+    text = last.value
+    return text.decode("latin-1") if isinstance(text, bytes) else str(text)
 
 
 def _always_holds(test: ast.expr) -> bool:

@@ -245,6 +245,8 @@ class Function:
     # What is looked up under a key in capitals, or under a name (after a NUL).
     keyed: list[tuple[str, str, int]] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)
+    # Names whose truth is asked as they are, compared with nothing.
+    truths: set[str] = field(default_factory=set)
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()

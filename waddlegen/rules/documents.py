@@ -155,6 +155,8 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
         | `FEATURE_X` | `false` | whether … |
     """
     said = "\n".join(text for _, text in module.documents)
+    if not module.documents and module.shares_example and module.env_example:
+        said = module.env_example[1]
     reads = [
         read
         for read in module.env
@@ -209,6 +211,8 @@ def _misnamed_examples(module: ModuleSource) -> Iterator[Problem]:
     if module.env_example is None or module.environment.is_open:
         return
     path, text = module.env_example
+    if module.shares_example:
+        return
     known = env_names(text)
     missing = sorted({each.name for each in module.env} - known.keys())
     for name, (_, line) in known.items():
@@ -216,7 +220,7 @@ def _misnamed_examples(module: ModuleSource) -> Iterator[Problem]:
         if meant and not is_mentioned(module, name):
             if not _is_interpolated(module, name):
                 message = f"nothing reads {name}; the code reads {meant}"
-                yield module.problem(path, line, message, topic="env")
+                yield Problem(path, line, message, topic="env")
 
 
 def _unread_variables(module: ModuleSource, place: str, text: str) -> Iterator[Problem]:
@@ -398,10 +402,14 @@ def no_environment_example(module: ModuleSource) -> Iterator[Problem]:
     path, text = example
     known = env_names(text)
     names = {read.name for read in module.env} - _FOREIGN
+    if module.shares_example:
+        # What has a default stands where it is read; the example is of all modules.
+        names = {read.name for read in module.env if not read.literal} - _FOREIGN
+        names -= {"DATABASE_URL", "DATABASE_URI", "REDIS_URL"}
     missing = sorted(names - set(known))
     if missing:
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        yield module.problem(path, 1, f"missing here: {listed} ({len(missing)} in all)")
+        yield Problem(path, 1, f"missing here: {listed} ({len(missing)} in all)")
     for name, (value, line) in known.items():
         plain = value.strip("\"' ")
         if is_secret(name) and plain and not is_placeholder(plain):
@@ -410,9 +418,7 @@ def no_environment_example(module: ModuleSource) -> Iterator[Problem]:
             ):
                 continue
             if len(plain) > 7 and re.search(r"\d", plain) and not plain.isdigit():
-                yield module.problem(
-                    path, line, f"{name} holds what may be a real secret"
-                )
+                yield Problem(path, line, f"{name} holds what may be a real secret")
 
 
 @rule("WB705", severity=Severity.INFO, topic="docs", checklist="D4", optional=True)
@@ -427,7 +433,7 @@ def example_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
         only variables of the code
     """
     example = module.env_example
-    if example is None or not module.env:
+    if example is None or not module.env or module.shares_example:
         return
     path, text = example
     names = {read.name for read in module.env} | _read_by_core(module)
@@ -438,7 +444,7 @@ def example_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
     )
     for name, (_, line) in env_names(text).items():
         if name not in names and not re.search(rf"\b{name}\b", said):
-            yield module.problem(path, line, f"nothing reads {name}")
+            yield Problem(path, line, f"nothing reads {name}")
 
 
 def _read_by_core(module: ModuleSource) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Assign, Call, PythonFile, Value
+from waddlegen.facts.python import Assign, Call, Function, PythonFile, Value
 from waddlegen.facts.words import is_name_not_value, is_placeholder, is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -75,6 +75,12 @@ def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
                             "a secret is written into this call",
                             call.column,
                         )
+                key = _KEYED.get(call.last) if call.last in _KEYED else None
+                if key is not None and _is_written_key(file, call, key):
+                    if call.line not in seen:
+                        seen.add(call.line)
+                        message = "the key that this call uses is written in the code"
+                        yield module.problem(file, call.line, message, call.column)
         for literal in file.literals:
             if literal.line in seen:
                 continue
@@ -108,9 +114,48 @@ def _is_hardcoded(target: str, value: Value) -> bool:
     if value.kind not in {"str", "bytes"} or len(value.text) < 3:
         return False
     name = _name(target)
-    if not is_secret(name) or is_placeholder(value.text):
+    if is_placeholder(value.text):
         return False
+    if not is_secret(name):
+        return is_key(name) and is_drawn(value.text)
     return not is_name_not_value(name, value.text)
+
+
+# Where each of these takes its key, by place; the names that the key may be given under.
+_KEYED: dict[str, tuple[int, str]] = {
+    "Fernet": (0, "key"),
+    "AESGCM": (0, "key"),
+    "ChaCha20Poly1305": (0, "key"),
+    "SecretBox": (0, "key"),
+    "URLSafeSerializer": (0, "secret_key"),
+    "URLSafeTimedSerializer": (0, "secret_key"),
+    "TimestampSigner": (0, "secret_key"),
+    "new": (0, "key"),
+    "encode": (1, "key"),
+    "decode": (1, "key"),
+}
+# What signs with a key that nobody need keep: a digest of a key of a cache.
+_OF_LIBRARY = {"new": ("hmac.new", "AES.new"), "encode": ("jwt.encode",)}
+_OF_LIBRARY["decode"] = ("jwt.decode",)
+
+
+def _is_written_key(file: PythonFile, call: Call, place: tuple[int, str]) -> bool:
+    """Whether the key that something is signed or encrypted with stands in the code."""
+    known = _OF_LIBRARY.get(call.last)
+    if known and not call.name.endswith(known):
+        return False
+    value = call.argument(*place)
+    if value is None or call.keywords.get(place[1]) is value:
+        return False  # what is given by keyword is told by its name
+    if value.kind == "name":
+        constant = file.constants.get(value.text)
+        named = is_secret(value.text) or is_key(value.text)
+        if constant is None or named or constant.kind not in {"str", "bytes"}:
+            return False
+        value = constant
+    if value.kind not in {"str", "bytes"} or is_placeholder(value.text):
+        return False
+    return call.last in {"encode", "decode"} or is_drawn(value.text)
 
 
 def _name(target: str) -> str:
@@ -163,6 +208,7 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
         if re.fullmatch(r"[\d.]+|true|false", default, re.I):
             continue
         secret = is_secret(read.name) or _is_drawn(read.name, default)
+        secret = secret or (is_key(read.name) and is_drawn(default))
         if not (secret or _is_asked_for(module, read)):
             continue
         if read.kind not in {"str", "fstring", "concat"} or "://" in default:
@@ -175,6 +221,29 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             read.column,
         )
     yield from _or_defaults(module)
+
+
+_KEY = re.compile(r"(^|_)(key|salt|pepper|seed|secret|token)$")
+_FERNET = re.compile(r"[\w-]{43}=")
+_BASE64 = re.compile(
+    r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=(?:\D*\d){2})[\w+/-]{20,}={0,2}"
+)
+_HEX = re.compile(r"(?i)(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{32,}")
+
+
+def is_key(name: str) -> bool:
+    """Whether a name, by its last word, is that of a key that is no name itself."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
+    return bool(_KEY.search(plain)) and not (
+        _NAMING_KEYS.search(plain) or "public" in plain
+    )
+
+
+def is_drawn(text: str) -> bool:
+    """Whether a text is what a generator of keys has made: base64 or hex of some length."""
+    if len(set(text)) < 8:
+        return False
+    return any(form.fullmatch(text) for form in (_FERNET, _BASE64, _HEX))
 
 
 # Keys of stores and of messages, which are names.
@@ -218,20 +287,53 @@ def _is_asked_for(module: ModuleSource, read: EnvRead) -> bool:
 
 
 def _or_defaults(module: ModuleSource) -> Iterator[Problem]:
-    """`os.getenv("SECRET") or "fallback"`."""
+    """`os.getenv("SECRET") or "fallback"`, kept or given back; choices by `if` as well."""
+    reads: dict[tuple[str, int], list[str]] = {}
+    for read in module.env:
+        if read.default is None:
+            reads.setdefault((read.file.path, read.line), []).append(read.name)
     for file, function in module.functions():
-        for assign in function.assigns:
-            names = assign.value.names
-            if assign.value.kind == "other" and assign.value.text == "BoolOp":
-                getter = any(name.endswith(("getenv", "environ.get")) for name in names)
-                if getter and is_secret(_name(assign.target)) and assign.fallback:
-                    if not is_placeholder(assign.fallback):
-                        yield module.problem(
-                            file,
-                            assign.line,
-                            f"`{_name(assign.target)}` falls back to a secret in the code",
-                            assign.column,
-                        )
+        for assign in (*function.assigns, *function.entries):
+            if assign.value.text not in {"BoolOp", "IfExp"} or not assign.fallback:
+                continue
+            name = _name(assign.target)
+            names = [name, *reads.get((file.path, assign.line), ())]
+            known = len(names) > 1 or _is_of_known(function, assign, reads, file)
+            if known and _is_fallback(names, assign.fallback):
+                message = f"`{name}` falls back to a secret in the code"
+                yield module.problem(file, assign.line, message, assign.column)
+        for told in function.returns:
+            names = reads.get((file.path, told.line), [])
+            if not names or told.value.text not in {"BoolOp", "IfExp"}:
+                continue
+            last = told.strings[-1] if told.strings else ""
+            if last not in names and _is_fallback([function.name, *names], last):
+                message = f"{names[0]} falls back to a secret in the code"
+                yield module.problem(file, told.line, message)
+
+
+def _is_of_known(
+    function: Function,
+    assign: Assign,
+    reads: dict[tuple[str, int], list[str]],
+    file: PythonFile,
+) -> bool:
+    """Whether what a name falls back from was read from the environment before."""
+    before = {
+        each.target
+        for each in function.assigns
+        if each.line < assign.line and (file.path, each.line) in reads
+    }
+    return bool(before & set(assign.value.names))
+
+
+def _is_fallback(names: list[str], text: str) -> bool:
+    """Whether a text that stands in for one of some names is a secret."""
+    if is_placeholder(text) or text in {"True", "False"} or "://" in text:
+        return False
+    if any(is_secret(name) for name in names):
+        return not re.fullmatch(r"[\d.]+", text)
+    return any(is_key(name) for name in names) and is_drawn(text)
 
 
 _EXAMPLES = frozenset({"pass", "password", "pwd", "secret"})
