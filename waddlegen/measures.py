@@ -1063,7 +1063,27 @@ def documented(source: ModuleSource, route: Route) -> bool:
         "\\\x00", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
     )
     compiled = re.compile(pattern + r"/?(?![\w/-])")
-    return any(compiled.search(text) for _, text in source.documents)
+    if any(compiled.search(text) for _, text in source.documents):
+        return True
+    return any(_is_below(route.path, text) for _, text in source.documents)
+
+
+_PARAMETER = r"(?:<[^>\n]*>|\{[^}\n]*\}|:\w+|\$\w+)"
+
+
+def _is_below(path: str, text: str) -> bool:
+    """Whether a document names the beginning of a path, and elsewhere the rest of it."""
+    parts = path.rstrip("/").split("/")
+    for cut in range(4, len(parts)):
+        base = "/".join(parts[:cut])
+        if "<" in base:
+            break
+        rest = re.sub(r"<[^>]*>", "\0", "/" + "/".join(parts[cut:]))
+        shape = re.escape(rest).replace("\\\x00", "\0").replace("\0", _PARAMETER)
+        stated = re.search(re.escape(base) + r"/?(?![\w/<{-])", text)
+        if stated and re.search(rf"(?:^|[\s`|\"'(]){shape}/?(?![\w/-])", text, re.M):
+            return True
+    return False
 
 
 @measure("D3")

@@ -172,8 +172,20 @@ class Delivery:
             for each in objectives_of(self.survey, self.folder)
             if self._is_own(each.path)
             or self._is_named_in(each.text, each.plain)
-            or kebab(each.path.rpartition("/")[2].partition(".")[0]) in self._short
+            or self._is_page(each)
         )
+
+    def _is_page(self, each: Objective) -> bool:
+        """Whether a page lies in a folder called like the module, or has it as its title."""
+        stem = kebab(each.path.rpartition("/")[2].partition(".")[0])
+        folders = {kebab(part) for part in each.path.split("/")[:-1]}
+        if stem in self._short or folders & (self.names | self.handles):
+            return True
+        if each.node is not None:
+            return False
+        title = re.search(r"(?m)^#\s+(.*)$", each.text)
+        words = f"-{kebab(title[1])}-" if title else ""
+        return any(f"-{name}-" in words for name in self.handles)
 
     @cached_property
     def _short(self) -> frozenset[str]:

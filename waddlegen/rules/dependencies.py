@@ -690,7 +690,9 @@ _FLAG = re.compile(
     r"(^|_)(ENABLED|DISABLED|DEBUG|REQUIRED|ALLOWED|VERBOSE|STRICT|DRY_RUN|READ_?ONLY)$"
 )
 _RAW = ("getenv", "environ.get")
-_HOLDERS = re.compile(r"(^|\W|_)(self|cls|config|settings?|cfg|conf|env|options)$|config$")
+_HOLDERS = re.compile(
+    r"(^|\W|_)(self|cls|config|settings?|cfg|conf|env|options)$|config$"
+)
 
 
 @rule("WB836", severity=Severity.ERROR, topic="env", checklist="P5")

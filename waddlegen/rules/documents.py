@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waddlegen.facts.manifests import kebab
 from waddlegen.facts.python import PythonFile
 from waddlegen.facts.texts import env_names
 from waddlegen.facts.words import is_placeholder, is_secret
@@ -63,6 +64,8 @@ def undocumented_route(module: ModuleSource) -> Iterator[Problem]:
     every_route = [route for route in module.routes if not route.websocket]
     missing = [route for route in every_route if not documented(module, route)]
     yield from _documented_in_vain(module)
+    yield from _called_in_vain(module)
+    yield from _specified_in_vain(module)
     if len(missing) == 1 and len(every_route) > 1:
         route = missing[0]
         message = f"`{route.label}` is documented nowhere"
@@ -135,6 +138,85 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
             near = few and "/".join(shape.split("/")[:4]) in prefixes
             if not found and (own or near):
                 yield Problem(place, number, f"`{label}` does not exist in the module")
+
+
+_CALLED = re.compile(
+    r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0|[a-z][\w-]*)(?::(\d{2,5}))?"
+    r"(/[\w.~%/<>{}:$-]+)"
+)
+_METHOD = re.compile(r"(?:-X|--request)[ =]?[\"']?([A-Z]+)|\bhttp +([A-Z]{3,6}) ")
+
+
+def _called_in_vain(module: ModuleSource) -> Iterator[Problem]:
+    """Addresses of the module, in the examples of documents, that it does not serve."""
+    if not module.routes or module.uses_create_app:
+        return
+    port = module.delivery.port
+    hosts = module.delivery.handles
+    shapes: dict[str, set[str]] = {}
+    for route in module.routes:
+        pattern = re.sub(r"<[^>]*>", "[^/]+", route.path.rstrip("/"))
+        shapes.setdefault(pattern, set()).update(route.methods)
+    first = {"/".join(path.split("/")[:3]) for path in shapes}
+    for place, text in module.documents:
+        if not place.endswith(".md"):
+            continue
+        lines = text.splitlines()
+        for number, line in enumerate(lines, 1):
+            if "://" not in line:
+                continue
+            for host, said, path in _CALLED.findall(line):
+                own = (
+                    said == str(port.number) if port and said else kebab(host) in hosts
+                )
+                plain = path.rstrip("/.,:;)")
+                if not own or plain.strip("/") in _EVERYWHERE:
+                    continue
+                if "/".join(plain.split("/")[:3]) not in first:
+                    continue
+                known = [shapes[each] for each in shapes if re.fullmatch(each, plain)]
+                if not known:
+                    message = f"the module does not serve `{plain}`"
+                    yield Problem(place, number, message)
+                    continue
+                method = _METHOD.search(
+                    f"{lines[number - 2] if number > 1 else ''}{line}"
+                )
+                asked = (method[1] or method[2]) if method and "curl" in line else ""
+                if asked and not any(asked in each for each in known):
+                    message = f"`{plain}` does not take {asked}"
+                    yield Problem(place, number, message)
+
+
+_OPENAPI_PATH = re.compile(r"^(\s+)[\"']?(/[\w{}/.~-]*)[\"']?:\s*(#.*)?$")
+
+
+def _specified_in_vain(module: ModuleSource) -> Iterator[Problem]:
+    """Paths of an OpenAPI file that the module does not have."""
+    if not module.routes or module.uses_create_app:
+        return
+    known = {_shape(route.path) for route in module.routes}
+    for place, text in module.documents:
+        if not place.endswith((".yaml", ".yml")) or "openapi:" not in text:
+            continue
+        base = re.search(
+            r"(?m)^\s+- url:\s*[\"']?(?:https?://[^/\s\"']+)?(/[\w/.-]*)", text
+        )
+        prefix = base[1].rstrip("/") if base else ""
+        indent = ""
+        listed: list[tuple[int, str, bool]] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            found = _OPENAPI_PATH.match(line)
+            if found and (not indent or found[1] == indent):
+                indent = found[1]
+                shapes = {_shape(found[2]), _shape(prefix + found[2])}
+                served = found[2].strip("/") in _EVERYWHERE or bool(shapes & known)
+                listed.append((number, found[2], served))
+        if sum(served for *_, served in listed) * 2 > len(listed):
+            for number, path, served in listed:
+                if not served:
+                    message = f"the module does not serve `{path}`"
+                    yield Problem(place, number, message)
 
 
 def _shape(path: str) -> str:

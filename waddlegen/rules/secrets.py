@@ -205,7 +205,8 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             or read.kind in {"num", "bool", "none"}
         ):
             continue
-        if re.fullmatch(r"[\d.]+|true|false", default, re.I):
+        # Numbers, switches and lists with nothing in them.
+        if re.fullmatch(r"[\d.]+|true|false|[\[\](){}\s,\"']+", default, re.I):
             continue
         secret = is_secret(read.name) or _is_drawn(read.name, default)
         secret = secret or (is_key(read.name) and is_drawn(default))
