@@ -122,7 +122,20 @@ def language_of(folder: Path) -> str:
             ]
             if any(p.endswith(".py") for each in below for p in _names(each)):
                 return "python"
+    if "Dockerfile" in names and packages(folder):
+        return "python"
     return ""
+
+
+def packages(folder: Path) -> list[str]:
+    """The packages directly below a folder that are built with it, and not by themselves."""
+    found = (name for name in _folders(folder) if name not in _NO_MODULES)
+    inside = ((name, set(_names(folder / name))) for name in found)
+    return [
+        name
+        for name, below in inside
+        if "__init__.py" in below and "Dockerfile" not in below
+    ]
 
 
 def _names(folder: Path) -> list[str]:

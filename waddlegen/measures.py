@@ -1401,7 +1401,9 @@ def alerts_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     first = alerts[0]
     place = Proof(f"the alert {first.alert}", first.path, max(1, first.node.line))
     unread = any("expression" in each.problem.message for each in found)
-    unread = unread or any(each.code in {"WB915", "WB916", "WB917"} for each in found)
+    unread = unread or any(
+        each.code in {"WB915", "WB916", "WB917", "WB918"} for each in found
+    )
     return (PARTIAL if unread else PASS), [place]
 
 

@@ -10,7 +10,7 @@ import re
 import stat
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache as cache_once
 from functools import cached_property
 from itertools import islice
@@ -430,13 +430,37 @@ class ModuleSource:
                     continue
                 declared = declared or not dev
                 if not dev:
-                    found += texts.requirements(self.read(inside) or "", inside)
+                    text = self.read(inside) or ""
+                    found += texts.requirements(text, inside)
+                    found += self._taken_in(text, inside)
         project = self.read("pyproject.toml")
         if project is not None:
-            listed = list(texts.project_requirements(project, "pyproject.toml"))
+            image = self.read("Dockerfile")
+            made = texts.project_requirements(project, "pyproject.toml", image)
+            listed = list(made)
             declared = declared or bool(listed)
             found += listed
         return tuple(found) if declared else None
+
+    def _taken_in(self, text: str, inside: str) -> Iterator[Requirement]:
+        """What files elsewhere hold that a file of requirements takes in, at its line."""
+        waiting = [
+            (number, os.path.normpath(os.path.join(os.path.dirname(inside), name)))
+            for number, name in texts.included(text)
+        ]
+        known: set[str] = set()
+        while waiting:
+            number, path = waiting.pop()
+            if path in known or path.startswith("/"):
+                continue
+            known.add(path)
+            taken = self.read(path) or ""
+            for each in texts.requirements(taken, inside):
+                yield replace(each, line=number)
+            waiting += [
+                (number, os.path.normpath(os.path.join(os.path.dirname(path), name)))
+                for _, name in texts.included(taken)
+            ]
 
     @cached_property
     def env_example(self) -> tuple[str, str] | None:

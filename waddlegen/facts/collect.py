@@ -108,7 +108,7 @@ class _Collector:
             for function, node in zip(self.found.functions, self.nodes, strict=True):
                 self._look_closer(function, node)
         for assign in module.assigns:
-            if assign.value.kind in {"str", "num", "list", "dict", "call"}:
+            if assign.value.kind in {"str", "bytes", "num", "list", "dict", "call"}:
                 self.found.constants[assign.target] = assign.value
 
     def _look_closer(self, function: Function, node: ast.AST) -> None:
@@ -606,7 +606,16 @@ class _Collector:
                 self.uses[id(child)] = call.last
             self.visit(child)
         for keyword in node.keywords:
+            if type(keyword.value) in (ast.BoolOp, ast.IfExp) and keyword.arg:
+                self._chosen(keyword.arg, keyword.value)
             self.visit(keyword.value)
+
+    def _chosen(self, name: str, value: ast.expr) -> None:
+        """A choice that ends with a constant, and what it is given to."""
+        last = _fallback(value)
+        if last:
+            place = (value.lineno, name, value_of(value), value.col_offset + 1)
+            self.stack[-1].choices.append(Assign(*place, fallback=last))
 
     def _Dict(self, node: ast.Dict) -> None:
         """The entries of a mapping that are texts under a text."""
@@ -623,6 +632,8 @@ class _Collector:
                         )
                     )
                 if isinstance(key.value, str):
+                    if type(value) in (ast.BoolOp, ast.IfExp):
+                        self._chosen(key.value, value)
                     self.stack[-1].keys.append((node.lineno, key.value, key.lineno))
                 if key.value == "timeout":
                     self._timeout(node, key, value)

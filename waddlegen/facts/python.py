@@ -224,6 +224,8 @@ class Function:
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
+    # Choices that end with a constant, given to a keyword or under a key.
+    choices: list[Assign] = field(default_factory=list)
     # The keys of mappings: the line a mapping begins in, the key, and the line of that.
     keys: list[tuple[int, str, int]] = field(default_factory=list)
     # What mappings give as `timeout`; `target` is the line that the mapping begins in.

@@ -46,6 +46,8 @@ class Survey:
     # Files of variables, `.env` and the like, and what says which files are kept out.
     settings: tuple[str, ...] = ()
     gitignores: tuple[str, ...] = ()
+    # The folders that are packages of Python.
+    packages: tuple[str, ...] = ()
     _texts: dict[str, bytes] = field(default_factory=dict, compare=False)
     _documents: dict[str, Documents] = field(default_factory=dict, compare=False)
     _homes: dict[str, str] = field(default_factory=dict, compare=False)
@@ -160,6 +162,7 @@ def survey(repository: Path) -> Survey:
         tuple(folder_of(p) for p in found.get("yaml", ()) if _name(p) == "Chart.yaml"),
         tuple(found.get("settings", ())),
         tuple(found.get("gitignore", ())),
+        tuple(folder_of(path) for path in found.get("package", ())),
     )
 
 
@@ -169,6 +172,8 @@ def _kind(name: str) -> str:
         return "dockerignore"
     if name.endswith((".yaml", ".yml")):
         return "yaml"
+    if name == "__init__.py":
+        return "package"
     if name == ".gitignore":
         return "gitignore"
     if _SETTINGS.fullmatch(name):

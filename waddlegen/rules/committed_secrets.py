@@ -17,7 +17,12 @@ from waddlegen.facts.manifests import (
     patched_settings,
     references,
 )
-from waddlegen.facts.secrets import has_url_credentials, is_secret_name, is_secret_value
+from waddlegen.facts.secrets import (
+    has_url_credentials,
+    holds_secret,
+    is_secret_name,
+    is_secret_value,
+)
 from waddlegen.facts.survey import folder_of, is_aside, is_inside
 from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem, Severity
@@ -121,7 +126,7 @@ def _of_generators(module: Delivery) -> Iterator[Problem]:
     known = {each.name for each in module.manifests.own} | module.names
     for patch in patched_settings(module.survey):
         own = patch.target in known or is_inside(patch.path, module.folder)
-        named = is_secret_name(patch.key) and is_secret_value(patch.value)
+        named = holds_secret(patch.key, patch.value)
         if own and (named or has_url_credentials(patch.value)):
             message = f"{patch.key} is written into a patch of {patch.target}"
             hint = "take it from a Secret: `valueFrom: {secretKeyRef: …}`"
@@ -142,7 +147,7 @@ def _of_files(module: Delivery) -> Iterator[Problem]:
         for number, line in enumerate(survey.text(path).splitlines(), 1):
             key, _, value = line.strip().removeprefix("export ").partition("=")
             value = value.strip("\"' ")
-            named = is_secret_name(key) and is_secret_value(value)
+            named = holds_secret(key, value)
             if named or has_url_credentials(value):
                 message = f"{key} is committed in {name}"
                 yield Problem(
@@ -213,7 +218,7 @@ def _is_secret(key: str, text: str) -> bool:
     """Whether what a Secret holds under a key is one; names of users are not."""
     held = key in (".dockerconfigjson", "tls.key", ".dockercfg", "key", "value")
     return has_url_credentials(text) or (
-        (held or is_secret_name(key)) and is_secret_value(text)
+        is_secret_value(text) if held else holds_secret(key, text)
     )
 
 
@@ -234,7 +239,7 @@ def _of_dockerfile(module: Delivery) -> Iterator[Problem]:
             continue
         for pair in pairs(each):
             value = pair.value or ""
-            secret = is_secret_name(pair.name) and is_secret_value(value)
+            secret = holds_secret(pair.name, value)
             if secret or has_url_credentials(value):
                 message = (
                     f"{each.keyword} {pair.name} is a secret in the image's history"
@@ -247,14 +252,13 @@ def _of_setting(service: Service, setting: Setting) -> Iterator[Problem]:
     """One variable of a service of Compose."""
     value = setting.value or ""
     for name, default in _DEFAULT.findall(value):
-        named = is_secret_name(name) or is_secret_name(setting.name)
-        if named and is_secret_value(default):
+        if holds_secret(name, default) or holds_secret(setting.name, default):
             message = f"{setting.name} of {service.name} falls back to a known secret"
             hint = f"write ${{{name}:?}}, so that it must be set"
             yield service.problem(setting.node, message, hint)
             return
     bare = _DEFAULT.sub("${X}", value)
-    secret = is_secret_name(setting.name) and is_secret_value(value)
+    secret = holds_secret(setting.name, value)
     if secret or has_url_credentials(bare):
         message = f"{setting.name} of {service.name} is written here as a plain value"
         yield service.problem(setting.node, message, f"write ${{{setting.name}:?}}")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from waddlegen.facts.compose import services_of
 from waddlegen.facts.delivery import Delivery, image_variables
 from waddlegen.facts.manifests import references
 from waddlegen.facts.python import Call, Class, Function, PythonFile
@@ -724,26 +725,30 @@ def _is_switch(read: EnvRead) -> bool:
 def _truths(module: ModuleSource) -> Iterator[tuple[EnvRead, int, int]]:
     """Where a variable as it was read is asked for its truth: at once, or where it is kept."""
     reads: dict[tuple[str, int], EnvRead] = {}
+    places: dict[tuple[str, int, int], EnvRead] = {}
     for read in module.env:
         reads.setdefault((read.file.path, read.line), read)
+        places[read.file.path, read.line, read.column] = read
     for file, function in module.functions() if reads else ():
         for call in function.calls:
-            at = reads.get((file.path, call.line))
-            if at is None:
-                continue
+            at = places.get((file.path, call.line, call.column))
+            if at is not None and call.use in {"tested", "bool"}:
+                if call.last in {"getenv", "get"}:
+                    yield at, call.line, call.column
             inner = call.args[0] if call.last == "bool" and call.args else None
-            plain = call.name.endswith(_RAW) and call.use == "tested"
-            if plain or (inner is not None and _is_raw(inner.kind, inner.text)):
-                yield at, call.line, call.column
+            if inner is not None and inner.kind == "subscript":
+                at = reads.get((file.path, call.line))
+                if at is not None and _is_raw(inner.kind, inner.text):
+                    yield at, call.line, call.column
     kept = dict(_kept(module, reads))
     for file, function in module.functions() if kept else ():
         for name in function.truths:
             holder, _, last = name.rpartition(".")
-            read = kept.get(last)
-            if read is None:
+            at = kept.get(last)
+            if at is None:
                 continue
-            if read.file is file if not holder else _HOLDERS.search(holder.lower()):
-                yield read, read.line, read.column
+            if at.file is file if not holder else _HOLDERS.search(holder.lower()):
+                yield at, at.line, at.column
 
 
 def _is_raw(kind: str, text: str) -> bool:
@@ -810,13 +815,25 @@ def is_unread(module: ModuleSource, name: str) -> bool:
 def _given_together(module: ModuleSource) -> Iterator[list[tuple[str, Problem]]]:
     """The variables that one way to start the module gives: Compose, or a manifest.
 
-    What comes from elsewhere, as a ConfigMap that modules share, has no line.
+    What comes from elsewhere, as a ConfigMap or an anchor that modules share, has no line.
     """
     delivery = module.delivery
+    survey = delivery.survey
+    everything = survey.once(services_of, lambda: tuple(services_of(survey)))
     for service in delivery.compose:
-        if service.node["env_file"]:
+        if service.node["env_file"] or service.node["extends"]["file"]:
             continue
-        yield [(each.name, service.problem(each.node, "")) for each in service.settings]
+        shared = {
+            each.node.line
+            for other in everything
+            if other.path == service.path and not service.is_made_of(other)
+            for each in other.settings
+        }
+        places = [(s.name, service.problem(s.node, "")) for s in service.settings]
+        yield [
+            (name, replace(place, line=0) if place.line in shared else place)
+            for name, place in places
+        ]
     for pod in delivery.manifests.pods:
         for container in main_containers(delivery, pod):
             places = [

@@ -433,6 +433,7 @@ def missing_file_documented(module: ModuleSource) -> Iterator[Problem]:
     if text is None or not module.python:
         return
     for number, line in enumerate(text.splitlines(), 1):
+        line = re.sub(r"^\s*[$#>%] ", "", line)
         if "$" in line or "<" in line or "{" in line:
             continue
         for found in _STARTED.findall(line):

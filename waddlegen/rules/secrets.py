@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from waddlegen.facts.python import Assign, Call, Function, PythonFile, Value
+from waddlegen.facts.secrets import NAMING_KEYS, is_drawn, is_key
 from waddlegen.facts.words import is_name_not_value, is_placeholder, is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -75,8 +76,9 @@ def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
                             "a secret is written into this call",
                             call.column,
                         )
-                key = _KEYED.get(call.last) if call.last in _KEYED else None
-                if key is not None and _is_written_key(file, call, key):
+                key = _KEYED.get(call.last)
+                written = key is not None and _is_written_key(file, call, key)
+                if written or (call.last in _DECODES and _is_decoded_key(call)):
                     if call.line not in seen:
                         seen.add(call.line)
                         message = "the key that this call uses is written in the code"
@@ -139,6 +141,18 @@ _OF_LIBRARY = {"new": ("hmac.new", "AES.new"), "encode": ("jwt.encode",)}
 _OF_LIBRARY["decode"] = ("jwt.decode",)
 
 
+_DECODES = frozenset({"fromhex", "unhexlify", "b64decode", "urlsafe_b64decode"})
+
+
+def _is_decoded_key(call: Call) -> bool:
+    """Whether bytes that are written in another form are kept under the name of a key."""
+    name = call.target.rpartition(".")[2]
+    value = call.argument(0, "s")
+    if not name or value is None or value.kind not in {"str", "bytes"}:
+        return False
+    return (is_secret(name) or is_key(name)) and is_drawn(value.text)
+
+
 def _is_written_key(file: PythonFile, call: Call, place: tuple[int, str]) -> bool:
     """Whether the key that something is signed or encrypted with stands in the code."""
     known = _OF_LIBRARY.get(call.last)
@@ -147,9 +161,10 @@ def _is_written_key(file: PythonFile, call: Call, place: tuple[int, str]) -> boo
     value = call.argument(*place)
     if value is None or call.keywords.get(place[1]) is value:
         return False  # what is given by keyword is told by its name
-    if value.kind == "name":
-        constant = file.constants.get(value.text)
-        named = is_secret(value.text) or is_key(value.text)
+    if value.kind == "name" or value.text.endswith(".encode"):
+        name = value.text.removesuffix(".encode")
+        constant = file.constants.get(name)
+        named = is_secret(name) or is_key(name)
         if constant is None or named or constant.kind not in {"str", "bytes"}:
             return False
         value = constant
@@ -224,34 +239,6 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
     yield from _or_defaults(module)
 
 
-_KEY = re.compile(r"(^|_)(key|salt|pepper|seed|secret|token)$")
-_FERNET = re.compile(r"[\w-]{43}=")
-_BASE64 = re.compile(
-    r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=(?:\D*\d){2})[\w+/-]{20,}={0,2}"
-)
-_HEX = re.compile(r"(?i)(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{32,}")
-
-
-def is_key(name: str) -> bool:
-    """Whether a name, by its last word, is that of a key that is no name itself."""
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
-    return bool(_KEY.search(plain)) and not (
-        _NAMING_KEYS.search(plain) or "public" in plain
-    )
-
-
-def is_drawn(text: str) -> bool:
-    """Whether a text is what a generator of keys has made: base64 or hex of some length."""
-    if len(set(text)) < 8:
-        return False
-    return any(form.fullmatch(text) for form in (_FERNET, _BASE64, _HEX))
-
-
-# Keys of stores and of messages, which are names.
-_NAMING_KEYS = re.compile(
-    r"(?i)cache|redis|sort|primary|foreign|partition|rout|queue|stream|object|s3|header|"
-    r"index|group|lock|public|prefix|lookup|hot|map"
-)
 _DRAWN = re.compile(r"(?i)(?<![a-z0-9])(?=[a-z]*\d[a-z]*\d)(?=\d*[a-z])[a-z0-9]{6,}")
 
 
@@ -259,7 +246,7 @@ def _is_drawn(name: str, default: str) -> bool:
     """Whether a key of any name has a default that somebody has drawn by lot."""
     kind = re.search(r"(_KEY|_SALT|_PEPPER|_SEED)$", name)
     plain = re.fullmatch(r"[\w+/=-]{8,}", default)
-    drawn = kind and plain and not _NAMING_KEYS.search(name)
+    drawn = kind and plain and not NAMING_KEYS.search(name)
     return bool(drawn and _DRAWN.search(default))
 
 
@@ -294,7 +281,7 @@ def _or_defaults(module: ModuleSource) -> Iterator[Problem]:
         if read.default is None:
             reads.setdefault((read.file.path, read.line), []).append(read.name)
     for file, function in module.functions():
-        for assign in (*function.assigns, *function.entries):
+        for assign in (*function.assigns, *function.choices):
             if assign.value.text not in {"BoolOp", "IfExp"} or not assign.fallback:
                 continue
             name = _name(assign.target)
