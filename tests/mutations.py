@@ -274,6 +274,16 @@ DEFECTS |= {
             '"""Stock."""\n\nfrom typing import Any\n\n\nasync def take(db: Any, item: int, wanted: int) -> None:\n    """Take some of an item."""\n    stock = await db.fetchval("SELECT stock FROM items WHERE id = :id", {"id": item})\n    left = stock - wanted\n    await db.execute(\n        "UPDATE items SET stock = :left WHERE id = :id", {"left": left, "id": item}\n    )\n',
         )
     ],
+    "WB815": [("Dockerfile", "uvicorn main:app", "uvicorn start:app")],
+    "WB836": [
+        (
+            "utils/extra.py",
+            None,
+            '"""One defect."""\n\nimport os\n\nVALUE = bool(os.getenv("ENABLE_EXTRA", "false"))\n',
+        ),
+        (README, "| `DB_HOST` |", "| `ENABLE_EXTRA` | | More. |\n| `DB_HOST` |"),
+        (".env.example", "DB_HOST=", "ENABLE_EXTRA=false\nDB_HOST="),
+    ],
     "WB833": [
         (
             "utils/extra.py",
@@ -528,6 +538,7 @@ NOT_HERE = {
     "WB814": "it has no Compose file",
     "WB917": "an operator names the jobs",
     "WB916": "it has no metrics of its own",
+    "WB918": "it has no metrics of its own",
     "WB901": "create_app has the metrics",
     "WB911": "the objective stands in the same file",
     "WB913": "rules on the budget say it too",

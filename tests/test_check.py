@@ -388,3 +388,27 @@ def test_unsafe_fixes_are_asked_for_by_name(cli: Cli, project: Path) -> None:
 
     assert text == kept
     assert 'os.environ["API_KEY"]' in (project / "demo" / "app.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "modules"),
+    [
+        ({"raffle/Dockerfile": "FROM x\n", "raffle/web/__init__.py": ""}, ["raffle"]),
+        (
+            {
+                "Dockerfile": "FROM x\n",
+                "core/__init__.py": "",
+                "core/quotes/Dockerfile": "FROM x\n",
+            },
+            ["core/quotes"],
+        ),
+    ],
+)
+def test_a_package_below_its_dockerfile_is_one_module(
+    files: dict[str, str], modules: list[str], tmp_path: Path
+) -> None:
+    """The folder that is built is the module, unless what is below is built by itself."""
+    inner = "core/quotes" if "Dockerfile" in files else "raffle/web"
+    build_tree(tmp_path, {".git/HEAD": "", f"{inner}/main.py": APP, **files})
+
+    assert modules == [module.path for module in checked(tmp_path).modules]

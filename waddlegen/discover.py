@@ -122,7 +122,19 @@ def language_of(folder: Path) -> str:
             ]
             if any(p.endswith(".py") for each in below for p in _names(each)):
                 return "python"
+    if "Dockerfile" in names and not (folder / "libs" / "flask_core").is_dir():
+        return "python" if _has_package(folder) else ""
     return ""
+
+
+def _has_package(folder: Path) -> bool:
+    """Whether a folder has a package below it, and nothing there that is built by itself."""
+    found = [folder / name for name in _folders(folder) if name not in _NO_MODULES]
+    if any("Dockerfile" in _names(each) for each in found):
+        return False
+    packages = [each for each in found if "__init__.py" in _names(each)]
+    below = (each / name for each in packages for name in _folders(each))
+    return bool(packages) and not any("Dockerfile" in _names(each) for each in below)
 
 
 def _names(folder: Path) -> list[str]:

@@ -37,6 +37,8 @@ _CHECK = (
     *("check", "--isolated", "--no-cache", "--exit-zero", "--select", "E,F,W"),
     *("--output-format", "json"),
 )
+_BLACK = r"\[tool\.black\][^\[]*?"
+_LEFT = r"skip[-_]string[-_]normalization\s*=\s*(true|false)"
 _UNFORMATTED = re.compile(
     r"^(?:Would reformat: (.+)|\s*--> (.+?):\d+:\d+|(.+?):\d+:\d+: unformatted.*)$",
     re.MULTILINE,
@@ -138,27 +140,31 @@ def _judged(module: ModuleSource, written: Sequence[str]) -> Judged | None:
 
 
 class _Settings(NamedTuple):
-    """The line length chosen for black, that for flake8, and what flake8 ignores."""
+    """The line length and quotes chosen for black, and what flake8 is told."""
 
     length: str
     columns: str
     ignored: str
+    quotes: str
 
 
 def _settings(repository: Path, folder: Path) -> _Settings:
     """What a module, or else its repository, tells black and flake8."""
-    length = "88"
+    length, quotes = "88", "double"
     for path in (repository / "pyproject.toml", folder / "pyproject.toml"):
-        pattern = r"\[tool\.black\][^\[]*?line[-_]length\s*=\s*(\d+)"
-        match = re.search(pattern, _text(path))
+        text = _text(path)
+        match = re.search(_BLACK + r"line[-_]length\s*=\s*(\d+)", text)
         length = match[1] if match else length
+        match = re.search(_BLACK + _LEFT, text)
+        if match:
+            quotes = "preserve" if match[1] == "true" else "double"
     names = (".flake8", "setup.cfg", "tox.ini")
     text = next((each for each in (_text(folder / name) for name in names) if each), "")
     shared = (_text(repository / name) for name in names)
     said = next((each for each in (text, *shared) if "[flake8]" in each), "")
     columns = re.search(r"\[flake8\][^\[]*?max[-_]line[-_]length\s*=\s*(\d+)", said)
     ignored = "E203,E501" if "E501" in text else "E203"
-    return _Settings(length, columns[1] if columns else "88", ignored)
+    return _Settings(length, columns[1] if columns else "88", ignored, quotes)
 
 
 def _text(path: Path) -> str:
@@ -188,7 +194,9 @@ class _Run:
         self.folder = folder
         self.calls: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         wanted = ("--line-length", settings.columns, "--ignore", settings.ignored)
-        for words in ((*_FORMAT, settings.length), (*_CHECK, *wanted)):
+        quotes = f'format.quote-style="{settings.quotes}"'
+        formatted = (*_FORMAT, settings.length, "--config", quotes)
+        for words in (formatted, (*_CHECK, *wanted)):
             said = tempfile.TemporaryFile()
             process = subprocess.Popen(
                 [tool("ruff"), *words, "--", *files],

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
-from waddlegen.findings import Finding, Proof, Severity, Verdict
+from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
 
 T = TypeVar("T")
@@ -1071,7 +1071,27 @@ def documented(source: ModuleSource, route: Route) -> bool:
         "\\\x00", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
     )
     compiled = re.compile(pattern + r"/?(?![\w/-])")
-    return any(compiled.search(text) for _, text in source.documents)
+    if any(compiled.search(text) for _, text in source.documents):
+        return True
+    return any(_is_below(route.path, text) for _, text in source.documents)
+
+
+_PARAMETER = r"(?:<[^>\n]*>|\{[^}\n]*\}|:\w+|\$\w+)"
+
+
+def _is_below(path: str, text: str) -> bool:
+    """Whether a document names the beginning of a path, and elsewhere the rest of it."""
+    parts = path.rstrip("/").split("/")
+    for cut in range(4, len(parts)):
+        base = "/".join(parts[:cut])
+        if "<" in base:
+            break
+        rest = re.sub(r"<[^>]*>", "\0", "/" + "/".join(parts[cut:]))
+        shape = re.escape(rest).replace("\\\x00", "\0").replace("\0", _PARAMETER)
+        stated = re.search(re.escape(base) + r"/?(?![\w/<{-])", text)
+        if stated and re.search(rf"(?:^|[\s`|\"'(]){shape}/?(?![\w/-])", text, re.M):
+            return True
+    return False
 
 
 @measure("D3")
@@ -1081,16 +1101,18 @@ def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if not names:
         return NA, [Proof("it reads no variables")]
     texts = [text for _, text in source.documents]
-    if source.env_example and source.env_example[0] in "\n".join(texts):
-        texts.append(source.env_example[1])
+    example = source.env_example
+    if example and example[0].rpartition("/")[2] in "\n".join(texts):
+        texts.append(example[1])
     said = "\n".join(texts)
     good = [name for name in names if re.search(rf"\b{name}\b", said)]
-    if not good and source.env_example:
-        good = [n for n in names if re.search(rf"\b{n}\b", source.env_example[1])]
-        proof = Proof(
-            "only the example names them", source.path(source.env_example[0]), 1
-        )
-        return (PARTIAL if good else FAIL), [proof]
+    if not good and example:
+        good = [n for n in names if re.search(rf"\b{n}\b", example[1])]
+        proof = Proof("only the example names them", example[0], 1)
+        # The image says the module's name, version and port; what explains them documents.
+        rest = {name for name in names - set(good) if not name.startswith("MODULE_")}
+        told = not rest and source.shares_example and "\n#" in f"\n{example[1]}"
+        return (PASS if told else PARTIAL if good else FAIL), [proof]
     proofs = [Proof(f"{len(good)} of {len(names)} variables are documented")]
     if source.documents:
         proofs.append(Proof("documents", source.documents[0][0], 1))
@@ -1127,7 +1149,11 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     needed = {read.name for read in source.env if not read.literal}
     needed -= {read.name for read in source.env if read.kind in {"name", "call"}}
     missing = needed - set(known)
-    place = at(source, path, 1, f"{len(known)} variables")
+    place = Proof(f"{len(known)} variables", path, 1)
+    if source.shares_example:
+        # An address that is put together of parts need not be given.
+        whole = not missing - {"DATABASE_URL", "DATABASE_URI", "REDIS_URL"}
+        return (PASS if whole else PARTIAL), [place]
     return (PASS if len(missing) * 2 <= len(needed) else PARTIAL), [place]
 
 
@@ -1287,7 +1313,16 @@ def kubernetes_provided(source: ModuleSource, found: Sequence[Finding]) -> Answe
     asked = any(_has_finding(source, code, "k8s") for code in ("WB843", "WB863"))
     asked = asked or _has_finding(source, "WB849", "k8s")
     asked = asked or _has_finding(source, "WB846", "k8s")
+    asked = asked or _is_misnamed(source)
     return (PARTIAL if broken or asked else PASS), places[:2]
+
+
+def _is_misnamed(source: ModuleSource) -> bool:
+    """Whether a manifest gives a variable under a name that the code does not read."""
+    paths = {each.path for each in source.delivery.manifests.own}
+    # What the rules on the environment have found.
+    found = cast(list[tuple[str, str, Problem]], source.memory.get("misnamed", []))
+    return any(place.path in paths for _, _, place in found)
 
 
 # What makes a manifest safer; it is there without.
@@ -1374,7 +1409,9 @@ def alerts_configured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     first = alerts[0]
     place = Proof(f"the alert {first.alert}", first.path, max(1, first.node.line))
     unread = any("expression" in each.problem.message for each in found)
-    unread = unread or any(each.code in {"WB915", "WB916", "WB917"} for each in found)
+    unread = unread or any(
+        each.code in {"WB915", "WB916", "WB917", "WB918"} for each in found
+    )
     return (PARTIAL if unread else PASS), [place]
 
 

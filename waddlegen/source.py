@@ -10,7 +10,7 @@ import re
 import stat
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache as cache_once
 from functools import cached_property
 from itertools import islice
@@ -35,6 +35,15 @@ from waddlegen.facts.variables import Ways, variables_of, ways_of
 from waddlegen.findings import Problem
 
 R = TypeVar("R")
+# Where an example of the environment is looked for.
+_EXAMPLES = (".env.example", ".env.sample", ".env.template", "env.example") + (
+    *("example.env", ".env.dist", ".env-example", "env.sample"),
+)
+# Variables that every module reads.
+_SHARED = re.compile(
+    r"(MODULE|DB|DATABASE|POSTGRES|REDIS|LOG)_\w+|ROUTER_(URL|API_KEY)|API_KEY_SECRET|"
+    r"API_KEYS|SERVICE_API_KEYS?|JWT_SECRET|SECRET_KEY|PORT|DEBUG|ENV|ENVIRONMENT"
+)
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
 
 
@@ -421,23 +430,70 @@ class ModuleSource:
                     continue
                 declared = declared or not dev
                 if not dev:
-                    found += texts.requirements(self.read(inside) or "", inside)
+                    text = self.read(inside) or ""
+                    found += texts.requirements(text, inside)
+                    found += self._taken_in(text, inside)
         project = self.read("pyproject.toml")
         if project is not None:
-            listed = list(texts.project_requirements(project, "pyproject.toml"))
+            image = self.read("Dockerfile")
+            made = texts.project_requirements(project, "pyproject.toml", image)
+            listed = list(made)
             declared = declared or bool(listed)
             found += listed
         return tuple(found) if declared else None
 
+    def _taken_in(self, text: str, inside: str) -> Iterator[Requirement]:
+        """What files elsewhere hold that a file of requirements takes in, at its line."""
+        waiting = [
+            (number, os.path.normpath(os.path.join(os.path.dirname(inside), name)))
+            for number, name in texts.included(text)
+        ]
+        known: set[str] = set()
+        while waiting:
+            number, path = waiting.pop()
+            if path in known or path.startswith("/"):
+                continue
+            known.add(path)
+            taken = self.read(path) or ""
+            for each in texts.requirements(taken, inside):
+                yield replace(each, line=number)
+            waiting += [
+                (number, os.path.normpath(os.path.join(os.path.dirname(path), name)))
+                for _, name in texts.included(taken)
+            ]
+
     @cached_property
     def env_example(self) -> tuple[str, str] | None:
-        """Path and text of the environment example."""
-        names = (".env.example", ".env.sample", ".env.template", "env.example")
-        for name in (*names, "example.env", ".env.dist"):
+        """Path, as the report shows it, and text of the environment example.
+
+        Where the module has none, that of the folders above is its own when it names
+        variables of the module that others do not have.
+        """
+        for name in _EXAMPLES:
             text = self.read(name)
             if text is not None:
-                return name, text
+                return self.path(name), text
+        folder = self.relative if self._is_repository else ""
+        while folder:
+            folder = folder.rpartition("/")[0]
+            for name in _EXAMPLES:
+                path = f"{folder}/{name}" if folder else name
+                text = self.read_repository(path)
+                if text is not None and self._is_told_of(text):
+                    return path, text
         return None
+
+    def _is_told_of(self, text: str) -> bool:
+        """Whether an example of several modules is one of this module too."""
+        known = texts.env_names(text)
+        own = {read.name for read in self.env if not _SHARED.fullmatch(read.name)}
+        return bool(own & known.keys())
+
+    @property
+    def shares_example(self) -> bool:
+        """Whether the environment example is that of several modules."""
+        found = self.env_example
+        return found is not None and not found[0].startswith(self.path(""))
 
     @cached_property
     def env(self) -> tuple[EnvRead, ...]:

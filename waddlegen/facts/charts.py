@@ -10,6 +10,7 @@ from waddlegen.facts.manifests import kebab
 from waddlegen.facts.survey import Survey, folder_of, is_inside
 from waddlegen.facts.yamldocs import Node
 
+_VALUES = r"/values[\w.-]*\.ya?ml$|/(values|environments)/[\w.-]+\.ya?ml$"
 _NAME = re.compile(r"-\s*name:\s*[\"']?([A-Z][A-Z0-9_]+)[\"']?\s*$")
 _PLAIN = re.compile(r"value:\s*.*\{\{.*\.Values\.[\w.]+")
 _VALUE = re.compile(r"\.Values\.([\w.]+)")
@@ -23,6 +24,8 @@ class Chart:
     templates: tuple[tuple[str, str], ...]
     values_path: str
     values: tuple[tuple[str, Node], ...]
+    # The values of one environment: the file, the key, the value.
+    others: tuple[tuple[str, str, Node], ...] = ()
 
     @property
     def path(self) -> str:
@@ -73,7 +76,18 @@ def _read(survey: Survey, chart: str) -> Chart:
         tuple((path, survey.text(path)) for path in paths),
         values,
         tuple(each for root in roots for each in _leaves(root)),
+        tuple(_others(survey, chart, values)),
     )
+
+
+def _others(survey: Survey, chart: str, values: str) -> Iterator[tuple[str, str, Node]]:
+    """The values of a chart for some environment, in files such as `values-prod.yaml`."""
+    for path in survey.yaml:
+        beside = folder_of(path) in (chart, f"{chart}/values", f"{chart}/environments")
+        if beside and path != values and re.search(_VALUES, path):
+            for root in survey.documents(path).roots:
+                for key, node in _leaves(root):
+                    yield path, key, node
 
 
 def _leaves(node: Node) -> Iterator[tuple[str, Node]]:

@@ -109,7 +109,7 @@ class _Collector:
             for function, node in zip(self.found.functions, self.nodes, strict=True):
                 self._look_closer(function, node)
         for assign in module.assigns:
-            if assign.value.kind in {"str", "num", "list", "dict", "call"}:
+            if assign.value.kind in {"str", "bytes", "num", "list", "dict", "call"}:
                 self.found.constants[assign.target] = assign.value
 
     def _look_closer(self, function: Function, node: ast.AST) -> None:
@@ -333,6 +333,7 @@ class _Collector:
                 summary,
                 node.col_offset + 1,
                 annotation=kind,
+                fallback=_fallback(node.value),
                 of=_between(node.annotation),
             )
         )
@@ -375,8 +376,7 @@ class _Collector:
             node.lineno, _target(target), value_of(value), node.col_offset + 1
         )
         made.keys = _key_names(target)
-        if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
-            made.fallback = str(value.values[-1].value)
+        made.fallback = _fallback(value)
         self.stack[-1].assigns.append(made)
 
     def _named(self, value: ast.expr, target: str) -> None:
@@ -640,7 +640,16 @@ class _Collector:
                 self.uses[id(child)] = call.last
             self.visit(child)
         for keyword in node.keywords:
+            if type(keyword.value) in (ast.BoolOp, ast.IfExp) and keyword.arg:
+                self._chosen(keyword.arg, keyword.value)
             self.visit(keyword.value)
+
+    def _chosen(self, name: str, value: ast.expr) -> None:
+        """A choice that ends with a constant, and what it is given to."""
+        last = _fallback(value)
+        if last:
+            place = (value.lineno, name, value_of(value), value.col_offset + 1)
+            self.stack[-1].choices.append(Assign(*place, fallback=last))
 
     def _Dict(self, node: ast.Dict) -> None:
         """The entries of a mapping that are texts under a text."""
@@ -657,6 +666,8 @@ class _Collector:
                         )
                     )
                 if isinstance(key.value, str):
+                    if type(value) in (ast.BoolOp, ast.IfExp):
+                        self._chosen(key.value, value)
                     self.stack[-1].keys.append((node.lineno, key.value, key.lineno))
                 if key.value == "timeout":
                     self._timeout(node, key, value)
@@ -709,6 +720,8 @@ class _Collector:
         elif kind is ast.BoolOp:
             for each in node.values:  # type: ignore[attr-defined]
                 self._used(each, how)
+        elif how == "tested" and (kind is ast.Name or kind is ast.Attribute):
+            self.stack[-1].truths.add(dotted(node))
 
     def _Attribute(self, node: ast.Attribute) -> None:
         """A dotted name that is used."""
@@ -798,6 +811,19 @@ _TAKE_VALUES = frozenset(
     "bool len str int float list dict tuple set sorted sum min max jsonify "
     "success_response create_response error_response api_response paginate".split()
 )
+
+
+def _fallback(value: ast.expr | None) -> str:
+    """The constant that a choice ends with: `a or "b"`, `a if a else "b"`."""
+    last: ast.expr | None = None
+    if isinstance(value, ast.BoolOp):
+        last = value.values[-1]
+    elif isinstance(value, ast.IfExp):
+        last = value.orelse
+    if not isinstance(last, ast.Constant):
+        return ""
+    text = last.value
+    return text.decode("latin-1") if isinstance(text, bytes) else str(text)
 
 
 def _always_holds(test: ast.expr) -> bool:

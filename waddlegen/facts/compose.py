@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from waddlegen.facts.manifests import image_name, kebab
@@ -33,13 +33,31 @@ class Service:
     node: Node
     # Where the Dockerfile lies that it is built from, when it is built.
     dockerfile: str | None
+    # The service of the same file that it extends.
+    base: Service | None = None
+
+    def is_made_of(self, other: Service) -> bool:
+        """Whether another service is this one, or one that it extends."""
+        if self.base is not None and self.base.is_made_of(other):
+            return True
+        return self.name == other.name
 
     @property
     def settings(self) -> Iterator[Setting]:
-        """Its environment, written as a mapping or as a list."""
+        """Its environment, and that of the service that it extends."""
+        own = tuple(self._own)
+        names = {each.name for each in own}
+        yield from own
+        if self.base is not None:
+            yield from (each for each in self.base.settings if each.name not in names)
+
+    @property
+    def _own(self) -> Iterator[Setting]:
+        """What it sets itself, written as a mapping or as a list."""
         environment = self.node["environment"]
         for key, node in environment.keys.items():
-            yield Setting(key, None if node.is_null else node.shown, node)
+            said = node.shown if node.text is None else node.text
+            yield Setting(key, None if node.is_null else said, node)
         for item in environment:
             name, equals, value = (item.text or "").partition("=")
             if name:
@@ -69,8 +87,22 @@ def services_of(survey: Survey) -> Iterator[Service]:
         if not _FILE.fullmatch(path.rpartition("/")[2]) or is_aside(path):
             continue
         for root in survey.documents(path).roots:
-            for name, node in root["services"].keys.items():
-                yield Service(path, name, node, _built_from(path, node["build"]))
+            services = root["services"].keys
+            for name in services:
+                yield _service(path, name, services, 3)
+
+
+def _service(path: str, name: str, services: Mapping[str, Node], depth: int) -> Service:
+    """One service, with those of its file that it extends."""
+    node = services[name]
+    extended = node["extends"]
+    other = extended.text or extended["service"].text or ""
+    elsewhere = extended["file"].text
+    base = None
+    if other in services and other != name and not elsewhere and depth:
+        base = _service(path, other, services, depth - 1)
+    built = _built_from(path, node["build"]) or (base.dockerfile if base else None)
+    return Service(path, name, node, built, base)
 
 
 def module_services(

@@ -70,7 +70,7 @@ class Delivery:
     def names(self) -> frozenset[str]:
         """What images, objects and labels may call the module."""
         found = {self.base_name, kebab(_SUFFIX.sub("", self.base_name))}
-        for name in _SOURCES:
+        for name in self._sources:
             match = _NAME.search(self._source(name))
             if match:
                 found.add(kebab(match[1] or match[2] or match[3]))
@@ -82,9 +82,20 @@ class Delivery:
         return frozenset(name for name in found if name and "$" not in name)
 
     @cached_property
+    def _sources(self) -> tuple[str, ...]:
+        """Where the module may say its name and port: in its folder, or in its package."""
+        below = self.folder.count("/") + bool(self.folder)
+        inner = (
+            path.rpartition("/")[2]
+            for path in self.survey.packages
+            if is_inside(path, self.folder) and path.count("/") == below
+        )
+        return (*_SOURCES, *(f"{p}/{name}" for p in inner for name in _SOURCES[:4]))
+
+    @cached_property
     def port(self) -> Port | None:
         """The port that the code listens to when nothing else is said."""
-        for name in _SOURCES:
+        for name in self._sources:
             text = self._source(name)
             match = _PORT.search(text)
             if match:
@@ -96,7 +107,7 @@ class Delivery:
     @cached_property
     def is_python(self) -> bool:
         """Whether the module is written in Python."""
-        return any(self._source(n) for n in _SOURCES) or bool(self.requirements)
+        return any(self._source(n) for n in self._sources) or bool(self.requirements)
 
     @cached_property
     def requirements(self) -> str:
@@ -172,8 +183,20 @@ class Delivery:
             for each in objectives_of(self.survey, self.folder)
             if self._is_own(each.path)
             or self._is_named_in(each.text, each.plain)
-            or kebab(each.path.rpartition("/")[2].partition(".")[0]) in self._short
+            or self._is_page(each)
         )
+
+    def _is_page(self, each: Objective) -> bool:
+        """Whether a page lies in a folder called like the module, or has it as its title."""
+        stem = kebab(each.path.rpartition("/")[2].partition(".")[0])
+        folders = {kebab(part) for part in each.path.split("/")[:-1]}
+        if stem in self._short or folders & (self.names | self.handles):
+            return True
+        if each.node is not None:
+            return False
+        title = re.search(r"(?m)^#\s+(.*)$", each.text)
+        words = f"-{kebab(title[1])}-" if title else ""
+        return any(f"-{name}-" in words for name in self.handles)
 
     @cached_property
     def _short(self) -> frozenset[str]:

@@ -453,10 +453,74 @@ def _literals_of(survey: Survey) -> Iterator[Literal]:
     for path, root in kustomizations(survey):
         for generator, kind in _GENERATORS.items():
             for each in root[generator]:
+                name = each["name"].text or ""
                 for node in each["literals"]:
                     key, _, value = (node.text or "").partition("=")
-                    name = each["name"].text or ""
                     yield Literal(path, kind, name, key, value.strip("\"'"), node)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A setting that kustomize puts into an object: the object's name, and where it stands."""
+
+    path: str
+    target: str
+    key: str
+    value: str
+    line: int
+
+
+def patched_settings(survey: Survey) -> tuple[Patch, ...]:
+    """The names and values that patches give to what they change."""
+    return survey.once(patched_settings, lambda: tuple(_patched_settings(survey)))
+
+
+def _patched_settings(survey: Survey) -> Iterator[Patch]:
+    """The same, looked for: in files of their own, and in the kustomization itself."""
+    for path, root in kustomizations(survey):
+        for key in _PATCHES:
+            for patch in root[key]:
+                target = patch.at("target", "name").text or ""
+                inline = patch["patch"] if patch.is_mapping else patch
+                name = patch.text or patch["path"].text or ""
+                if inline.text and "\n" in inline.text:
+                    yield from _written_settings(path, inline, target)
+                elif name:
+                    file = _joined(folder_of(path), name)
+                    yield from _settings_of(survey, file, target)
+
+
+_NAMED = re.compile(r"(?:^|[\s{-])name:\s*[\"']?([\w.-]+)")
+_GIVEN = re.compile(r"(?:^|[\s{,-])value:\s*([\"']?)([^\s{}\"'#,][^{}\"'#,\n]*)\1")
+
+
+def _written_settings(path: str, node: Node, target: str) -> Iterator[Patch]:
+    """The pairs of `name` and `value` in a text that a kustomization holds."""
+    named, at = "", 0
+    for number, line in enumerate((node.text or "").splitlines(), node.line + 1):
+        found = _NAMED.search(line)
+        if found:
+            target = target or found[1]
+            named, at = found[1], number
+        given = _GIVEN.search(line)
+        if given and named and number - at < 3:
+            yield Patch(path, target, named, given[2].strip(), number)
+
+
+def _settings_of(survey: Survey, path: str, target: str) -> Iterator[Patch]:
+    """The settings in a file that is a patch."""
+    if path not in survey.yaml:
+        return
+    for root in survey.documents(path).roots:
+        name = root.at("metadata", "name").text or target
+        for each in root.walk():
+            key, value = each["name"].text, each["value"]
+            if key and value.text:
+                yield Patch(path, name, key, value.text, value.line)
+        for part in ("data", "stringData"):
+            if root["kind"].text == "ConfigMap" or part == "stringData":
+                for key, value in root[part].keys.items():
+                    yield Patch(path, name, key, value.text or "", value.line)
 
 
 def _joined(folder: str, name: str) -> str:

@@ -237,6 +237,8 @@ class Function:
     compares: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
+    # Choices that end with a constant, given to a keyword or under a key.
+    choices: list[Assign] = field(default_factory=list)
     # The keys of mappings: the line a mapping begins in, the key, and the line of that.
     keys: list[tuple[int, str, int]] = field(default_factory=list)
     # What mappings give as `timeout`; `target` is the line that the mapping begins in.
@@ -261,6 +263,8 @@ class Function:
     tested: set[str] = field(default_factory=set)
     # The lines on which tests begin.
     asks: set[int] = field(default_factory=set)
+    # Names whose truth is asked as they are, compared with nothing.
+    truths: set[str] = field(default_factory=set)
     trivial: bool = False
     yields: bool = False
     globals: tuple[str, ...] = ()

@@ -61,3 +61,38 @@ def has_url_credentials(text: str) -> bool:
     """Whether a text has a URL with a password in it."""
     found = _URL.search(text)
     return found is not None and is_secret_value(found[1])
+
+
+# Keys of stores and of messages, which are names.
+NAMING_KEYS = re.compile(
+    r"(?i)cache|redis|sort|primary|foreign|partition|rout|queue|stream|object|s3|header|"
+    r"index|group|lock|public|prefix|lookup|hot|map"
+)
+_KEY = re.compile(r"(^|_)(key|salt|pepper|seed|secret|token)$")
+_FERNET = re.compile(r"[\w-]{43}=")
+_BASE64 = re.compile(
+    r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=(?:\D*\d){2})[\w+/-]{20,}={0,2}"
+)
+_HEX = re.compile(r"(?i)(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{32,}")
+
+
+def is_key(name: str) -> bool:
+    """Whether a name, by its last word, is that of a key that is no name itself."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
+    return bool(_KEY.search(plain)) and not (
+        NAMING_KEYS.search(plain) or "public" in plain
+    )
+
+
+def is_drawn(text: str) -> bool:
+    """Whether a text is what a generator of keys has made: base64 or hex of some length."""
+    if len(set(text)) < 8:
+        return False
+    return any(form.fullmatch(text) for form in (_FERNET, _BASE64, _HEX))
+
+
+def holds_secret(name: str, text: str) -> bool:
+    """Whether a setting of a name holds a secret itself: by the name, or by what it is."""
+    if is_secret_name(name):
+        return is_secret_value(text)
+    return is_key(name) and is_drawn(text.strip())

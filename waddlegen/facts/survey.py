@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ _SKIPPED = frozenset(
     ".eggs vendor third_party".split()
 )
 _DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)([._-].*)?|.*\.[Dd]ockerfile")
+_SETTINGS = re.compile(r"\.env(\.[\w-]+)*|[\w.-]+\.env")
 _BUILDS = frozenset({"Dockerfile", "Containerfile"})
 # Folders whose YAML is data of a test or an example, not what is deployed.
 _ASIDE = frozenset({"tests", "test", "fixtures", "testdata", "examples", "example"})
@@ -41,6 +43,11 @@ class Survey:
     dockerignores: tuple[str, ...] = ()
     markdown: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()
+    # Files of variables, `.env` and the like, and what says which files are kept out.
+    settings: tuple[str, ...] = ()
+    gitignores: tuple[str, ...] = ()
+    # The folders that are packages of Python.
+    packages: tuple[str, ...] = ()
     _texts: dict[str, bytes] = field(default_factory=dict, compare=False)
     _documents: dict[str, Documents] = field(default_factory=dict, compare=False)
     _homes: dict[str, str] = field(default_factory=dict, compare=False)
@@ -89,6 +96,21 @@ class Survey:
             folder = folder_of(folder)
         return folder
 
+    def is_ignored(self, path: str) -> bool:
+        """Whether a file of the disk is none of the repository, as .gitignore has it."""
+        kept_out = False
+        for ignore in self.gitignores:
+            folder = folder_of(ignore)
+            if not is_inside(path, folder):
+                continue
+            below = path[len(folder) + 1 :] if folder else path
+            for line in self.text(ignore).splitlines():
+                pattern = line.strip()
+                if pattern and not pattern.startswith("#"):
+                    if _matches(below, pattern.lstrip("!")):
+                        kept_out = not pattern.startswith("!")
+        return kept_out
+
     @cached_property
     def charted(self) -> tuple[str, ...]:
         """The YAML files that are part of a Helm chart."""
@@ -107,6 +129,16 @@ def folder_of(path: str) -> str:
 def is_inside(path: str, folder: str) -> bool:
     """Whether a path lies in a folder, at any depth; everything lies in ""."""
     return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Whether a line of .gitignore, without its `!`, is about a file."""
+    plain = pattern.strip("/")
+    parts = path.split("/")
+    if "/" not in pattern.rstrip("/"):
+        return any(fnmatchcase(part, plain) for part in parts)
+    starts = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return any(fnmatchcase(start, plain.replace("**/", "*")) for start in starts)
 
 
 def is_aside(path: str) -> bool:
@@ -128,6 +160,9 @@ def survey(repository: Path) -> Survey:
         tuple(found.get("dockerignore", ())),
         tuple(found.get("markdown", ())),
         tuple(folder_of(p) for p in found.get("yaml", ()) if _name(p) == "Chart.yaml"),
+        tuple(found.get("settings", ())),
+        tuple(found.get("gitignore", ())),
+        tuple(folder_of(path) for path in found.get("package", ())),
     )
 
 
@@ -137,6 +172,12 @@ def _kind(name: str) -> str:
         return "dockerignore"
     if name.endswith((".yaml", ".yml")):
         return "yaml"
+    if name == "__init__.py":
+        return "package"
+    if name == ".gitignore":
+        return "gitignore"
+    if _SETTINGS.fullmatch(name):
+        return "settings"
     if name.endswith((".md", ".MD")):
         return "markdown"
     return "dockerfile" if _DOCKERFILE.fullmatch(name) else ""

@@ -51,8 +51,24 @@ def requirements(text: str, path: str) -> Iterator[Requirement]:
             yield Requirement(normal(match[1]), bounds, path, number, stripped)
 
 
-def project_requirements(text: str, path: str) -> Iterator[Requirement]:
-    """The requirements of a pyproject.toml, of PEP 621 or of poetry."""
+_INCLUDE = re.compile(r"^\s*(?:-r|--requirement)(?:\s+|=|(?=[\w./]))(\S+)")
+
+
+def included(text: str) -> Iterator[tuple[int, str]]:
+    """The lines by which a file of requirements takes in another, and the name of that."""
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _INCLUDE.match(line)
+        if found:
+            yield number, found[1]
+
+
+def project_requirements(
+    text: str, path: str, installed: str | None = None
+) -> Iterator[Requirement]:
+    """The requirements of a pyproject.toml, of PEP 621 or of poetry.
+
+    Of its extras those that some commands install; all of them when no commands are known.
+    """
     if "dependencies" not in text:
         return
     try:
@@ -66,12 +82,26 @@ def project_requirements(text: str, path: str) -> Iterator[Requirement]:
     match data:
         case {"tool": {"poetry": {"dependencies": dict(named)}}}:
             listed += [str(name) for name in named if name != "python"]
+    match data:
+        case {"project": {"optional-dependencies": dict(extras)}}:
+            for extra, found in extras.items():
+                if isinstance(found, list) and _is_installed(str(extra), installed):
+                    listed += [each for each in found if isinstance(each, str)]
     lines = text.splitlines()
     for each in listed:
         match_ = _REQUIREMENT.match(each)
         if match_:
             line = next((n for n, row in enumerate(lines, 1) if match_[1] in row), 1)
             yield Requirement(normal(match_[1]), match_[3].strip(), path, line, each)
+
+
+def _is_installed(extra: str, commands: str | None) -> bool:
+    """Whether some commands install an extra of a project."""
+    if commands is None or "--all-extras" in commands:
+        return True
+    name = re.escape(extra)
+    asked = rf"\[[^\]\n]*\b{name}\b[^\]\n]*\]|(-E|--extras?)[ =][^\n]*\b{name}\b"
+    return re.search(asked, commands) is not None
 
 
 def env_names(text: str) -> dict[str, tuple[str, int]]:

@@ -81,7 +81,7 @@ class Ways:
     @property
     def known(self) -> tuple[int, int]:
         """How much is known, to see whether another look has brought more."""
-        return len(self.helpers), len(self.aliases)
+        return len(self.helpers), sum(map(len, self.mappings.values()))
 
     def note(self, path: str, place: str, names: Iterable[str]) -> None:
         """Take names for the environment in a function, or in all of a file."""
@@ -148,7 +148,12 @@ def _note_aliases(file: PythonFile, ways: Ways) -> None:
         each.alias for each in file.imports if each.origin == "os.getenv" and each.name
     }
     for function in file.functions:
-        own = {p.name for p in function.parameters if _is_environment(p.name)}
+        own = {
+            p.name
+            for p in function.parameters
+            if _is_environment(p.name)
+            or (p.default is not None and _is_mapping(p.default, whole))
+        }
         for assign in function.assigns:
             value = assign.value
             if value.kind == "name" and value.text.endswith(_READS):

@@ -7,12 +7,23 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.compose import Service, Setting, services_of
+from waddlegen.facts.compose import Service, Setting, joined, services_of
 from waddlegen.facts.delivery import Delivery
 from waddlegen.facts.dockerfile import pairs
-from waddlegen.facts.manifests import Manifest, literals_of, references
-from waddlegen.facts.secrets import has_url_credentials, is_secret_name, is_secret_value
-from waddlegen.facts.survey import folder_of, is_inside
+from waddlegen.facts.manifests import (
+    Manifest,
+    kustomizations,
+    literals_of,
+    patched_settings,
+    references,
+)
+from waddlegen.facts.secrets import (
+    has_url_credentials,
+    holds_secret,
+    is_secret_name,
+    is_secret_value,
+)
+from waddlegen.facts.survey import folder_of, is_aside, is_inside
 from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
@@ -37,6 +48,7 @@ def committed_secret(module: Delivery) -> Iterator[Problem]:
             yield from _of_secret(secret)
     yield from _of_generators(module)
     yield from _of_charts(module)
+    yield from _of_files(module)
     yield from _of_dockerfile(module)
     for service in module.compose:
         name = service.path.rpartition("/")[2]
@@ -107,10 +119,61 @@ def _of_generators(module: Delivery) -> Iterator[Problem]:
     used = references(list(module.manifests.pods))
     for each in literals_of(module.survey):
         own = (each.kind, each.name) in used or is_inside(each.path, module.folder)
-        if each.kind == "Secret" and own and _is_secret(each.key, each.value):
-            message = f"{each.key} of the Secret {each.name} is written here"
+        if own and _is_secret(each.key, each.value):
+            message = f"{each.key} of the {each.kind} {each.name} is written here"
             hint = "take it from a file that is not committed, or seal it"
             yield problem_at(each.path, each.node, each.node, message, hint)
+    known = {each.name for each in module.manifests.own} | module.names
+    for patch in patched_settings(module.survey):
+        own = patch.target in known or is_inside(patch.path, module.folder)
+        named = holds_secret(patch.key, patch.value)
+        if own and (named or has_url_credentials(patch.value)):
+            message = f"{patch.key} is written into a patch of {patch.target}"
+            hint = "take it from a Secret: `valueFrom: {secretKeyRef: …}`"
+            yield Problem(patch.path, patch.line, message, 1, hint)
+
+
+def _of_files(module: Delivery) -> Iterator[Problem]:
+    """Files of variables that are committed with what is in them."""
+    survey = module.survey
+    wanted = set(_settings_files(module))
+    for path in survey.settings:
+        name = path.rpartition("/")[2]
+        own = is_inside(path, module.folder) and module.folder
+        if not (own or path in wanted) or is_aside(path):
+            continue
+        if _TEMPLATE.search(name) or _LOCAL.search(name) or survey.is_ignored(path):
+            continue
+        for number, line in enumerate(survey.text(path).splitlines(), 1):
+            key, _, value = line.strip().removeprefix("export ").partition("=")
+            value = value.strip("\"' ")
+            named = holds_secret(key, value)
+            if named or has_url_credentials(value):
+                message = f"{key} is committed in {name}"
+                yield Problem(
+                    path, number, message, 1, "keep the file out, by .gitignore"
+                )
+
+
+def _settings_files(module: Delivery) -> Iterator[str]:
+    """The files that Compose, or a generator of kustomize, takes variables from."""
+    for service in module.compose:
+        node = service.node["env_file"]
+        for each in (node, *node):
+            name = each.text or each["path"].text
+            if name:
+                yield joined(folder_of(service.path), name) or ""
+    used = references(list(module.manifests.pods))
+    for path, root in kustomizations(module.survey):
+        for key, kind in (
+            ("secretGenerator", "Secret"),
+            ("configMapGenerator", "ConfigMap"),
+        ):
+            for maker in root[key]:
+                if (kind, maker["name"].text or "") in used:
+                    for each in (maker["env"], *maker["envs"], *maker["files"]):
+                        name = (each.text or "").rpartition("=")[2]
+                        yield joined(folder_of(path), name) or ""
 
 
 def _of_charts(module: Delivery) -> Iterator[Problem]:
@@ -124,6 +187,14 @@ def _of_charts(module: Delivery) -> Iterator[Problem]:
                 message = f"{key} is written among the values of the chart"
                 hint = "take it from a Secret that is made elsewhere"
                 yield problem_at(chart.values_path, node, node, message, hint)
+        for path, key, node in chart.others:
+            text = node.text or ""
+            named = is_secret_name(key) and not _ABOUT.search(key)
+            if named and is_secret_value(text) and " " not in text:
+                if not _LOCAL.search(path.rpartition("/")[2]):
+                    message = f"{key} is written among the values of the chart"
+                    hint = "take it from a Secret that is made elsewhere"
+                    yield problem_at(path, node, node, message, hint)
 
 
 # Where a secret is, and not what it is.
@@ -147,7 +218,7 @@ def _is_secret(key: str, text: str) -> bool:
     """Whether what a Secret holds under a key is one; names of users are not."""
     held = key in (".dockerconfigjson", "tls.key", ".dockercfg", "key", "value")
     return has_url_credentials(text) or (
-        (held or is_secret_name(key)) and is_secret_value(text)
+        is_secret_value(text) if held else holds_secret(key, text)
     )
 
 
@@ -168,7 +239,7 @@ def _of_dockerfile(module: Delivery) -> Iterator[Problem]:
             continue
         for pair in pairs(each):
             value = pair.value or ""
-            secret = is_secret_name(pair.name) and is_secret_value(value)
+            secret = holds_secret(pair.name, value)
             if secret or has_url_credentials(value):
                 message = (
                     f"{each.keyword} {pair.name} is a secret in the image's history"
@@ -181,14 +252,13 @@ def _of_setting(service: Service, setting: Setting) -> Iterator[Problem]:
     """One variable of a service of Compose."""
     value = setting.value or ""
     for name, default in _DEFAULT.findall(value):
-        named = is_secret_name(name) or is_secret_name(setting.name)
-        if named and is_secret_value(default):
+        if holds_secret(name, default) or holds_secret(setting.name, default):
             message = f"{setting.name} of {service.name} falls back to a known secret"
             hint = f"write ${{{name}:?}}, so that it must be set"
             yield service.problem(setting.node, message, hint)
             return
     bare = _DEFAULT.sub("${X}", value)
-    secret = is_secret_name(setting.name) and is_secret_value(value)
+    secret = holds_secret(setting.name, value)
     if secret or has_url_credentials(bare):
         message = f"{setting.name} of {service.name} is written here as a plain value"
         yield service.problem(setting.node, message, f"write ${{{setting.name}:?}}")

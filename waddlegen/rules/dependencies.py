@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from waddlegen.facts.compose import services_of
 from waddlegen.facts.delivery import Delivery, image_variables
 from waddlegen.facts.manifests import references
 from waddlegen.facts.python import Call, Class, Function, PythonFile
-from waddlegen.facts.texts import normal
+from waddlegen.facts.texts import normal, requirements
 from waddlegen.facts.yamldocs import Node
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.logs import is_script
@@ -180,10 +181,15 @@ def _core_requirements(module: ModuleSource) -> set[str]:
                 path = folder / name
                 if path.is_file():
                     text = path.read_text("utf-8", "replace")
+                    if name == "requirements.txt":
+                        listed = requirements(text, name)
+                        found |= {each.name for each in listed}
+                        continue
                     found |= {
                         normal(match)
                         for match in re.findall(
-                            r"^\s*[\"']?([A-Za-z][\w.-]+)\s*(?:\[[^\]]*\])?\s*[><=~!]",
+                            r"(?:^|[\[,(])\s*[\"']?([A-Za-z][\w.-]+)\s*"
+                            r"(?:\[[^\]]*\])?\s*(?:[><=~!]|[\"'])",
                             text,
                             re.M,
                         )
@@ -565,12 +571,27 @@ def variable_nobody_provides(module: ModuleSource) -> Iterator[Problem]:
     if given is None:
         return
     needed = {read.name for read in module.env if _is_needed(module, read)}
+    needed -= _in_addresses(module, given)
     meant = {read for _, read, _ in _misnamed(module)}
     for name in sorted(needed - given - meant):
         place = _variables_place(module)
         if place is not None:
             message = f"no manifest of the module provides {name}, which the code needs"
             yield replace(place, message=message)
+
+
+def _in_addresses(module: ModuleSource, given: set[str]) -> set[str]:
+    """The parts of an address that are read for want of the address, when that is given."""
+    names = {read.name for read in module.env}
+    whole = given & names
+    found: set[str] = set()
+    for parts, addresses in (
+        (r"(DB|DATABASE|POSTGRES|PG)_?\w+", _DATABASES),
+        (r"REDIS_\w+", frozenset({"REDIS_URL", "REDIS_URI"})),
+    ):
+        if whole & addresses:
+            found |= {name for name in names if re.fullmatch(parts, name)} - addresses
+    return found
 
 
 _DATABASES = frozenset({"DATABASE_URL", "DATABASE_URI", "DB_URL", "DB_URI", "DB_DSN"})
@@ -648,7 +669,7 @@ def variable_given_in_vain(module: ModuleSource) -> Iterator[Problem]:
 
 def _misnamed(module: ModuleSource) -> Sequence[tuple[str, str, Problem]]:
     """Variables that are set and not read, beside one alike that is read and not set."""
-    return module.once(_misnamed, lambda: list(_find_misnamed(module)))
+    return module.once("misnamed", lambda: list(_find_misnamed(module)))
 
 
 def _find_misnamed(module: ModuleSource) -> Iterator[tuple[str, str, Problem]]:
@@ -661,6 +682,96 @@ def _find_misnamed(module: ModuleSource) -> Iterator[tuple[str, str, Problem]]:
             alike = [each for each in sorted(missing) if resembles(name, each)]
             if place.line and alike and not is_mentioned(module, name):
                 yield name, alike[0], place
+
+
+_NO = frozenset({"false", "0", "no", "off", "n", "f"})
+_YES = frozenset({"true", "1", "yes", "on", "y", "t"})
+_FLAG = re.compile(
+    r"^(ENABLE|DISABLE|USE|ALLOW|REQUIRE|SKIP|IS|HAS|VERIFY|FORCE)_|"
+    r"(^|_)(ENABLED|DISABLED|DEBUG|REQUIRED|ALLOWED|VERBOSE|STRICT|DRY_RUN|READ_?ONLY)$"
+)
+_RAW = ("getenv", "environ.get")
+_HOLDERS = re.compile(
+    r"(^|\W|_)(self|cls|config|settings?|cfg|conf|env|options)$|config$"
+)
+
+
+@rule("WB836", severity=Severity.ERROR, topic="env", checklist="P5")
+def text_taken_for_truth(module: ModuleSource) -> Iterator[Problem]:
+    """A variable of the environment is asked whether it is true, and not what it says.
+
+    It is a text, and every text but the empty one is true: `false` and `0` switch on what
+    they are to switch off. Compare it: `os.getenv("X", "false").lower() == "true"`.
+
+    Bad:
+        ENABLE_SYNC = bool(os.getenv("ENABLE_SYNC", "false"))
+    Good:
+        ENABLE_SYNC = os.getenv("ENABLE_SYNC", "false").lower() in ("1", "true", "yes")
+    """
+    told: set[tuple[str, int]] = set()
+    for read, line, column in _truths(module):
+        if (read.file.path, line) not in told and _is_switch(read):
+            told.add((read.file.path, line))
+            message = f"{read.name} is a text: `false` and `0` are true as well"
+            yield module.problem(read.file, line, message, column)
+
+
+def _is_switch(read: EnvRead) -> bool:
+    """Whether a variable is one that says yes or no, as its default or its name has it."""
+    default = (read.literal or read.default or "").lower()
+    return default in _NO | _YES or (not default and bool(_FLAG.search(read.name)))
+
+
+def _truths(module: ModuleSource) -> Iterator[tuple[EnvRead, int, int]]:
+    """Where a variable as it was read is asked for its truth: at once, or where it is kept."""
+    reads: dict[tuple[str, int], EnvRead] = {}
+    places: dict[tuple[str, int, int], EnvRead] = {}
+    for read in module.env:
+        reads.setdefault((read.file.path, read.line), read)
+        places[read.file.path, read.line, read.column] = read
+    for file, function in module.functions() if reads else ():
+        for call in function.calls:
+            at = places.get((file.path, call.line, call.column))
+            if at is not None and call.use in {"tested", "bool"}:
+                if call.last in {"getenv", "get"}:
+                    yield at, call.line, call.column
+            inner = call.args[0] if call.last == "bool" and call.args else None
+            if inner is not None and inner.kind == "subscript":
+                at = reads.get((file.path, call.line))
+                if at is not None and _is_raw(inner.kind, inner.text):
+                    yield at, call.line, call.column
+    kept = dict(_kept(module, reads))
+    for file, function in module.functions() if kept else ():
+        for name in function.truths:
+            holder, _, last = name.rpartition(".")
+            at = kept.get(last)
+            if at is None:
+                continue
+            if at.file is file if not holder else _HOLDERS.search(holder.lower()):
+                yield at, at.line, at.column
+
+
+def _is_raw(kind: str, text: str) -> bool:
+    """Whether an expression is a variable of the environment as it is."""
+    if kind == "subscript":
+        return "environ[" in text
+    return kind == "call" and text.endswith(_RAW)
+
+
+def _kept(
+    module: ModuleSource, reads: dict[tuple[str, int], EnvRead]
+) -> Iterator[tuple[str, EnvRead]]:
+    """The settings that hold a variable as it was read, by their names; given once alone."""
+    count: dict[str, int] = {}
+    found: dict[str, EnvRead] = {}
+    for file, function in module.functions():
+        for assign in function.assigns:
+            name = assign.target.rpartition(".")[2]
+            count[name] = count.get(name, 0) + 1
+            read = reads.get((file.path, assign.line))
+            if read is not None and _is_raw(assign.value.kind, assign.value.text):
+                found[name] = read
+    yield from ((name, read) for name, read in found.items() if count[name] == 1)
 
 
 @rule("WB835", severity=Severity.WARNING, topic="env")
@@ -704,13 +815,25 @@ def is_unread(module: ModuleSource, name: str) -> bool:
 def _given_together(module: ModuleSource) -> Iterator[list[tuple[str, Problem]]]:
     """The variables that one way to start the module gives: Compose, or a manifest.
 
-    What comes from elsewhere, as a ConfigMap that modules share, has no line.
+    What comes from elsewhere, as a ConfigMap or an anchor that modules share, has no line.
     """
     delivery = module.delivery
+    survey = delivery.survey
+    everything = survey.once(services_of, lambda: tuple(services_of(survey)))
     for service in delivery.compose:
-        if service.node["env_file"]:
+        if service.node["env_file"] or service.node["extends"]["file"]:
             continue
-        yield [(each.name, service.problem(each.node, "")) for each in service.settings]
+        shared = {
+            each.node.line
+            for other in everything
+            if other.path == service.path and not service.is_made_of(other)
+            for each in other.settings
+        }
+        places = [(s.name, service.problem(s.node, "")) for s in service.settings]
+        yield [
+            (name, replace(place, line=0) if place.line in shared else place)
+            for name, place in places
+        ]
     for pod in delivery.manifests.pods:
         for container in main_containers(delivery, pod):
             places = [
@@ -772,11 +895,21 @@ def resembles(name: str, other: str) -> bool:
     kin = next((group for group in _ALIKE if set(apart) <= group), None)
     if kin is not None:
         return len(shared) > 1 or kin not in _LOOSE
+    if len(shared) > 1 and _is_short_for(*sorted(apart, key=len)):
+        return True
     close = bool(difflib.get_close_matches(apart[0], apart[1:], cutoff=0.75))
     if apart[0][0] == apart[1][0] and close:
         return len(shared) > 1 or len(one) == 2
     # TWITCH_EVENTSUB_SECRET is TWITCH_WEBHOOK_SECRET: it is of the same, and of one kind.
     return len(one) > 2 and one[0] == two[0] and one[-1] == two[-1]
+
+
+def _is_short_for(short: str, long: str) -> bool:
+    """Whether a word is another one's beginning, or some of its letters in their order."""
+    if len(short) < 2 or len(short) * 2 > len(long) or short[0] != long[0]:
+        return False
+    letters = iter(long)
+    return all(letter in letters for letter in short)
 
 
 def is_mentioned(module: ModuleSource, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waddlegen.facts.manifests import kebab
 from waddlegen.facts.python import PythonFile
 from waddlegen.facts.texts import env_names
 from waddlegen.facts.words import is_placeholder, is_secret
@@ -63,6 +64,8 @@ def undocumented_route(module: ModuleSource) -> Iterator[Problem]:
     every_route = [route for route in module.routes if not route.websocket]
     missing = [route for route in every_route if not documented(module, route)]
     yield from _documented_in_vain(module)
+    yield from _called_in_vain(module)
+    yield from _specified_in_vain(module)
     if len(missing) == 1 and len(every_route) > 1:
         route = missing[0]
         message = f"`{route.label}` is documented nowhere"
@@ -137,6 +140,85 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
                 yield Problem(place, number, f"`{label}` does not exist in the module")
 
 
+_CALLED = re.compile(
+    r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0|[a-z][\w-]*)(?::(\d{2,5}))?"
+    r"(/[\w.~%/<>{}:$-]+)"
+)
+_METHOD = re.compile(r"(?:-X|--request)[ =]?[\"']?([A-Z]+)|\bhttp +([A-Z]{3,6}) ")
+
+
+def _called_in_vain(module: ModuleSource) -> Iterator[Problem]:
+    """Addresses of the module, in the examples of documents, that it does not serve."""
+    if not module.routes or module.uses_create_app:
+        return
+    port = module.delivery.port
+    hosts = module.delivery.handles
+    shapes: dict[str, set[str]] = {}
+    for route in module.routes:
+        pattern = re.sub(r"<[^>]*>", "[^/]+", route.path.rstrip("/"))
+        shapes.setdefault(pattern, set()).update(route.methods)
+    first = {"/".join(path.split("/")[:3]) for path in shapes}
+    for place, text in module.documents:
+        if not place.endswith(".md"):
+            continue
+        lines = text.splitlines()
+        for number, line in enumerate(lines, 1):
+            if "://" not in line:
+                continue
+            for host, said, path in _CALLED.findall(line):
+                own = (
+                    said == str(port.number) if port and said else kebab(host) in hosts
+                )
+                plain = path.rstrip("/.,:;)")
+                if not own or plain.strip("/") in _EVERYWHERE:
+                    continue
+                if "/".join(plain.split("/")[:3]) not in first:
+                    continue
+                known = [shapes[each] for each in shapes if re.fullmatch(each, plain)]
+                if not known:
+                    message = f"the module does not serve `{plain}`"
+                    yield Problem(place, number, message)
+                    continue
+                method = _METHOD.search(
+                    f"{lines[number - 2] if number > 1 else ''}{line}"
+                )
+                asked = (method[1] or method[2]) if method and "curl" in line else ""
+                if asked and not any(asked in each for each in known):
+                    message = f"`{plain}` does not take {asked}"
+                    yield Problem(place, number, message)
+
+
+_OPENAPI_PATH = re.compile(r"^(\s+)[\"']?(/[\w{}/.~-]*)[\"']?:\s*(#.*)?$")
+
+
+def _specified_in_vain(module: ModuleSource) -> Iterator[Problem]:
+    """Paths of an OpenAPI file that the module does not have."""
+    if not module.routes or module.uses_create_app:
+        return
+    known = {_shape(route.path) for route in module.routes}
+    for place, text in module.documents:
+        if not place.endswith((".yaml", ".yml")) or "openapi:" not in text:
+            continue
+        base = re.search(
+            r"(?m)^\s+- url:\s*[\"']?(?:https?://[^/\s\"']+)?(/[\w/.-]*)", text
+        )
+        prefix = base[1].rstrip("/") if base else ""
+        indent = ""
+        listed: list[tuple[int, str, bool]] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            found = _OPENAPI_PATH.match(line)
+            if found and (not indent or found[1] == indent):
+                indent = found[1]
+                shapes = {_shape(found[2]), _shape(prefix + found[2])}
+                served = found[2].strip("/") in _EVERYWHERE or bool(shapes & known)
+                listed.append((number, found[2], served))
+        if sum(served for *_, served in listed) * 2 > len(listed):
+            for number, path, served in listed:
+                if not served:
+                    message = f"the module does not serve `{path}`"
+                    yield Problem(place, number, message)
+
+
 def _shape(path: str) -> str:
     """A path with its parameters unnamed."""
     return re.sub(r"<[^>]*>|\{[^}]*\}|:\w+|\$\w+", "{}", path).rstrip("/")
@@ -155,6 +237,8 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
         | `FEATURE_X` | `false` | whether … |
     """
     said = "\n".join(text for _, text in module.documents)
+    if not module.documents and module.shares_example and module.env_example:
+        said = module.env_example[1]
     reads = [
         read
         for read in module.env
@@ -209,6 +293,8 @@ def _misnamed_examples(module: ModuleSource) -> Iterator[Problem]:
     if module.env_example is None or module.environment.is_open:
         return
     path, text = module.env_example
+    if module.shares_example:
+        return
     known = env_names(text)
     missing = sorted({each.name for each in module.env} - known.keys())
     for name, (_, line) in known.items():
@@ -216,7 +302,7 @@ def _misnamed_examples(module: ModuleSource) -> Iterator[Problem]:
         if meant and not is_mentioned(module, name):
             if not _is_interpolated(module, name):
                 message = f"nothing reads {name}; the code reads {meant}"
-                yield module.problem(path, line, message, topic="env")
+                yield Problem(path, line, message, topic="env")
 
 
 def _unread_variables(module: ModuleSource, place: str, text: str) -> Iterator[Problem]:
@@ -347,6 +433,7 @@ def missing_file_documented(module: ModuleSource) -> Iterator[Problem]:
     if text is None or not module.python:
         return
     for number, line in enumerate(text.splitlines(), 1):
+        line = re.sub(r"^\s*[$#>%] ", "", line)
         if "$" in line or "<" in line or "{" in line:
             continue
         for found in _STARTED.findall(line):
@@ -398,10 +485,14 @@ def no_environment_example(module: ModuleSource) -> Iterator[Problem]:
     path, text = example
     known = env_names(text)
     names = {read.name for read in module.env} - _FOREIGN
+    if module.shares_example:
+        # What has a default stands where it is read; the example is of all modules.
+        names = {read.name for read in module.env if not read.literal} - _FOREIGN
+        names -= {"DATABASE_URL", "DATABASE_URI", "REDIS_URL"}
     missing = sorted(names - set(known))
     if missing:
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        yield module.problem(path, 1, f"missing here: {listed} ({len(missing)} in all)")
+        yield Problem(path, 1, f"missing here: {listed} ({len(missing)} in all)")
     for name, (value, line) in known.items():
         plain = value.strip("\"' ")
         if is_secret(name) and plain and not is_placeholder(plain):
@@ -410,9 +501,7 @@ def no_environment_example(module: ModuleSource) -> Iterator[Problem]:
             ):
                 continue
             if len(plain) > 7 and re.search(r"\d", plain) and not plain.isdigit():
-                yield module.problem(
-                    path, line, f"{name} holds what may be a real secret"
-                )
+                yield Problem(path, line, f"{name} holds what may be a real secret")
 
 
 @rule("WB705", severity=Severity.INFO, topic="docs", checklist="D4", optional=True)
@@ -427,7 +516,7 @@ def example_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
         only variables of the code
     """
     example = module.env_example
-    if example is None or not module.env:
+    if example is None or not module.env or module.shares_example:
         return
     path, text = example
     names = {read.name for read in module.env} | _read_by_core(module)
@@ -438,7 +527,7 @@ def example_nobody_reads(module: ModuleSource) -> Iterator[Problem]:
     )
     for name, (_, line) in env_names(text).items():
         if name not in names and not re.search(rf"\b{name}\b", said):
-            yield module.problem(path, line, f"nothing reads {name}")
+            yield Problem(path, line, f"nothing reads {name}")
 
 
 def _read_by_core(module: ModuleSource) -> set[str]:

@@ -9,7 +9,11 @@ from waddlegen.facts.delivery import Delivery, image_variables
 from waddlegen.facts.dockerfile import Dockerfile
 from waddlegen.facts.kubernetes_fields import resembles, table
 from waddlegen.facts.manifests import Container, Manifest, Pod, is_variable
-from waddlegen.facts.secrets import has_url_credentials, is_secret_name, is_secret_value
+from waddlegen.facts.secrets import (
+    has_url_credentials,
+    holds_secret,
+    is_secret_name,
+)
 from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.delivered import delivery_rule
@@ -427,7 +431,7 @@ def secret_in_manifest(module: Delivery) -> Iterator[Problem]:
 def _is_secret(name: str, node: Node) -> bool:
     """Whether a setting holds a secret itself."""
     text = node.text or ""
-    named = is_secret_name(name) and is_secret_value(text) and "\n" not in text
+    named = holds_secret(name, text) and "\n" not in text
     return named or has_url_credentials(text)
 
 

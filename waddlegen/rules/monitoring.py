@@ -247,6 +247,65 @@ def unknown_metric(module: ModuleSource) -> Iterator[Problem]:
                 yield rule_.problem(rule_.node["expr"], message, hint)
 
 
+_KINDS = ("Counter", "Gauge", "Histogram", "Summary", "Info", "Enum")
+_SELECTED = re.compile(r"(?<![\w:])([a-z][a-z0-9_]*)\s*\{([^}]*)\}")
+_LABEL = re.compile(r"([A-Za-z_]\w*)\s*(?:=~|!~|!=|=)")
+# Labels that Prometheus, an exporter or a relabelling adds.
+_ADDED = re.compile(
+    r"(job|instance|namespace|pod|container|service|endpoint|node|cluster|env|environment|"
+    r"region|zone|app|module|component|team|host|hostname|le|quantile|prometheus|replica|"
+    r"version|tenant|stage|deployment|image|exported_\w+|kubernetes_\w+|label_\w+|__\w+)"
+)
+
+
+@rule("WB918", severity=WARNING, topic="metrics", checklist="M3")
+def unknown_label(module: ModuleSource) -> Iterator[Problem]:
+    """An alert chooses among the values of a label that the metric does not have.
+
+    No series has it, so the alert never fires, or always. Use a label that the code gives
+    the metric.
+
+    Bad:
+        expr: rate(chat_requests_total{status="error"}[5m]) > 1   # its label is `result`
+    Good:
+        expr: rate(chat_requests_total{result="error"}[5m]) > 1
+    """
+    rules = module.delivery.prometheus_rules
+    known = _labels(module) if rules else {}
+    for rule_ in rules if known else ():
+        told: set[str] = set()
+        for name, matchers in _SELECTED.findall(rule_.expr):
+            labels = known.get(_SUFFIX.sub("", name))
+            if labels is None:
+                continue
+            for label in _LABEL.findall(_STRING.sub('""', matchers)):
+                if label in labels or label in told or _ADDED.fullmatch(label):
+                    continue
+                told.add(label)
+                message = f"{name} has no label `{label}`"
+                hint = f"its labels are {', '.join(sorted(labels)) or 'none'}"
+                yield rule_.problem(rule_.node["expr"], message, hint)
+
+
+def _labels(module: ModuleSource) -> dict[str, frozenset[str]]:
+    """The labels of the metrics that the module makes by whole names, each made once."""
+    found: dict[str, frozenset[str]] = {}
+    twice: set[str] = set()
+    for kind in _KINDS:
+        for _, call in module.calls_by_name.get(kind, ()):
+            name = call.argument(0, "name")
+            labels = call.argument(2, "labelnames")
+            put = {"namespace", "subsystem"} & set(call.keywords) or call.double_star
+            if name is None or name.kind != "str" or put:
+                continue
+            plain = _SUFFIX.sub("", name.text)
+            if plain in found or (labels is not None and labels.kind != "list"):
+                twice.add(plain)
+            texts = labels.text.split(",") if labels is not None else []
+            found[plain] = frozenset(texts) - {""}
+    return {name: labels for name, labels in found.items() if name not in twice}
+
+
 def _is_exposed(module: ModuleSource, name: str) -> bool:
     """Whether the module or flask_core may expose a metric, also one put together."""
     plain = _SUFFIX.sub("", name)

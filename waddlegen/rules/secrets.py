@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Assign, Call, PythonFile, Value
+from waddlegen.facts.python import Assign, Call, Function, PythonFile, Value
+from waddlegen.facts.secrets import NAMING_KEYS, is_drawn, is_key
 from waddlegen.facts.words import is_name_not_value, is_placeholder, is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -75,6 +76,13 @@ def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
                             "a secret is written into this call",
                             call.column,
                         )
+                key = _KEYED.get(call.last)
+                written = key is not None and _is_written_key(file, call, key)
+                if written or (call.last in _DECODES and _is_decoded_key(call)):
+                    if call.line not in seen:
+                        seen.add(call.line)
+                        message = "the key that this call uses is written in the code"
+                        yield module.problem(file, call.line, message, call.column)
         for literal in file.literals:
             if literal.line in seen:
                 continue
@@ -108,9 +116,61 @@ def _is_hardcoded(target: str, value: Value) -> bool:
     if value.kind not in {"str", "bytes"} or len(value.text) < 3:
         return False
     name = _name(target)
-    if not is_secret(name) or is_placeholder(value.text):
+    if is_placeholder(value.text):
         return False
+    if not is_secret(name):
+        return is_key(name) and is_drawn(value.text)
     return not is_name_not_value(name, value.text)
+
+
+# Where each of these takes its key, by place; the names that the key may be given under.
+_KEYED: dict[str, tuple[int, str]] = {
+    "Fernet": (0, "key"),
+    "AESGCM": (0, "key"),
+    "ChaCha20Poly1305": (0, "key"),
+    "SecretBox": (0, "key"),
+    "URLSafeSerializer": (0, "secret_key"),
+    "URLSafeTimedSerializer": (0, "secret_key"),
+    "TimestampSigner": (0, "secret_key"),
+    "new": (0, "key"),
+    "encode": (1, "key"),
+    "decode": (1, "key"),
+}
+# What signs with a key that nobody need keep: a digest of a key of a cache.
+_OF_LIBRARY = {"new": ("hmac.new", "AES.new"), "encode": ("jwt.encode",)}
+_OF_LIBRARY["decode"] = ("jwt.decode",)
+
+
+_DECODES = frozenset({"fromhex", "unhexlify", "b64decode", "urlsafe_b64decode"})
+
+
+def _is_decoded_key(call: Call) -> bool:
+    """Whether bytes that are written in another form are kept under the name of a key."""
+    name = call.target.rpartition(".")[2]
+    value = call.argument(0, "s")
+    if not name or value is None or value.kind not in {"str", "bytes"}:
+        return False
+    return (is_secret(name) or is_key(name)) and is_drawn(value.text)
+
+
+def _is_written_key(file: PythonFile, call: Call, place: tuple[int, str]) -> bool:
+    """Whether the key that something is signed or encrypted with stands in the code."""
+    known = _OF_LIBRARY.get(call.last)
+    if known and not call.name.endswith(known):
+        return False
+    value = call.argument(*place)
+    if value is None or call.keywords.get(place[1]) is value:
+        return False  # what is given by keyword is told by its name
+    if value.kind == "name" or value.text.endswith(".encode"):
+        name = value.text.removesuffix(".encode")
+        constant = file.constants.get(name)
+        named = is_secret(name) or is_key(name)
+        if constant is None or named or constant.kind not in {"str", "bytes"}:
+            return False
+        value = constant
+    if value.kind not in {"str", "bytes"} or is_placeholder(value.text):
+        return False
+    return call.last in {"encode", "decode"} or is_drawn(value.text)
 
 
 def _name(target: str) -> str:
@@ -160,9 +220,11 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
             or read.kind in {"num", "bool", "none"}
         ):
             continue
-        if re.fullmatch(r"[\d.]+|true|false", default, re.I):
+        # Numbers, switches and lists with nothing in them.
+        if re.fullmatch(r"[\d.]+|true|false|[\[\](){}\s,\"']+", default, re.I):
             continue
         secret = is_secret(read.name) or _is_drawn(read.name, default)
+        secret = secret or (is_key(read.name) and is_drawn(default))
         if not (secret or _is_asked_for(module, read)):
             continue
         if read.kind not in {"str", "fstring", "concat"} or "://" in default:
@@ -177,11 +239,6 @@ def secret_default(module: ModuleSource) -> Iterator[Problem]:
     yield from _or_defaults(module)
 
 
-# Keys of stores and of messages, which are names.
-_NAMING_KEYS = re.compile(
-    r"(?i)cache|redis|sort|primary|foreign|partition|rout|queue|stream|object|s3|header|"
-    r"index|group|lock|public|prefix|lookup|hot|map"
-)
 _DRAWN = re.compile(r"(?i)(?<![a-z0-9])(?=[a-z]*\d[a-z]*\d)(?=\d*[a-z])[a-z0-9]{6,}")
 
 
@@ -189,7 +246,7 @@ def _is_drawn(name: str, default: str) -> bool:
     """Whether a key of any name has a default that somebody has drawn by lot."""
     kind = re.search(r"(_KEY|_SALT|_PEPPER|_SEED)$", name)
     plain = re.fullmatch(r"[\w+/=-]{8,}", default)
-    drawn = kind and plain and not _NAMING_KEYS.search(name)
+    drawn = kind and plain and not NAMING_KEYS.search(name)
     return bool(drawn and _DRAWN.search(default))
 
 
@@ -218,20 +275,53 @@ def _is_asked_for(module: ModuleSource, read: EnvRead) -> bool:
 
 
 def _or_defaults(module: ModuleSource) -> Iterator[Problem]:
-    """`os.getenv("SECRET") or "fallback"`."""
+    """`os.getenv("SECRET") or "fallback"`, kept or given back; choices by `if` as well."""
+    reads: dict[tuple[str, int], list[str]] = {}
+    for read in module.env:
+        if read.default is None:
+            reads.setdefault((read.file.path, read.line), []).append(read.name)
     for file, function in module.functions():
-        for assign in function.assigns:
-            names = assign.value.names
-            if assign.value.kind == "other" and assign.value.text == "BoolOp":
-                getter = any(name.endswith(("getenv", "environ.get")) for name in names)
-                if getter and is_secret(_name(assign.target)) and assign.fallback:
-                    if not is_placeholder(assign.fallback):
-                        yield module.problem(
-                            file,
-                            assign.line,
-                            f"`{_name(assign.target)}` falls back to a secret in the code",
-                            assign.column,
-                        )
+        for assign in (*function.assigns, *function.choices):
+            if assign.value.text not in {"BoolOp", "IfExp"} or not assign.fallback:
+                continue
+            name = _name(assign.target)
+            names = [name, *reads.get((file.path, assign.line), ())]
+            known = len(names) > 1 or _is_of_known(function, assign, reads, file)
+            if known and _is_fallback(names, assign.fallback):
+                message = f"`{name}` falls back to a secret in the code"
+                yield module.problem(file, assign.line, message, assign.column)
+        for told in function.returns:
+            names = reads.get((file.path, told.line), [])
+            if not names or told.value.text not in {"BoolOp", "IfExp"}:
+                continue
+            last = told.strings[-1] if told.strings else ""
+            if last not in names and _is_fallback([function.name, *names], last):
+                message = f"{names[0]} falls back to a secret in the code"
+                yield module.problem(file, told.line, message)
+
+
+def _is_of_known(
+    function: Function,
+    assign: Assign,
+    reads: dict[tuple[str, int], list[str]],
+    file: PythonFile,
+) -> bool:
+    """Whether what a name falls back from was read from the environment before."""
+    before = {
+        each.target
+        for each in function.assigns
+        if each.line < assign.line and (file.path, each.line) in reads
+    }
+    return bool(before & set(assign.value.names))
+
+
+def _is_fallback(names: list[str], text: str) -> bool:
+    """Whether a text that stands in for one of some names is a secret."""
+    if is_placeholder(text) or text in {"True", "False"} or "://" in text:
+        return False
+    if any(is_secret(name) for name in names):
+        return not re.fullmatch(r"[\d.]+", text)
+    return any(is_key(name) for name in names) and is_drawn(text)
 
 
 _EXAMPLES = frozenset({"pass", "password", "pwd", "secret"})
