@@ -18,8 +18,9 @@ from waddlegen.facts.python import (
     Value,
 )
 from waddlegen.findings import Problem, Severity
+from waddlegen.rules.clients import client_that_waits
 from waddlegen.rules.rule import rule
-from waddlegen.source import ModuleSource
+from waddlegen.source import ModuleSource, run_elsewhere
 
 _BLOCKING = {
     "time.sleep": "use `await asyncio.sleep`",
@@ -29,6 +30,7 @@ _BLOCKING = {
     "subprocess.check_output": "use asyncio.create_subprocess_exec",
     "subprocess.check_call": "use asyncio.create_subprocess_exec",
     "subprocess.getoutput": "use asyncio.create_subprocess_exec",
+    "subprocess.getstatusoutput": "use asyncio.create_subprocess_exec",
     "os.system": "use asyncio.create_subprocess_exec",
     "psycopg2.connect": "use an asynchronous driver, or asyncio.to_thread",
     "sqlite3.connect": "use an asynchronous driver, or asyncio.to_thread",
@@ -37,6 +39,15 @@ _BLOCKING = {
     "smtplib.SMTP_SSL": "use asyncio.to_thread",
     "socket.create_connection": "use asyncio.open_connection",
     "socket.gethostbyname": "use loop.getaddrinfo",
+    "socket.gethostbyname_ex": "use loop.getaddrinfo",
+    "socket.gethostbyaddr": "use loop.getnameinfo",
+    "socket.getfqdn": "use loop.getnameinfo",
+    "socket.getaddrinfo": "use loop.getaddrinfo",
+    "socket.getnameinfo": "use loop.getnameinfo",
+    "dns.resolver.resolve": "use dns.asyncresolver",
+    "dns.resolver.query": "use dns.asyncresolver",
+    "dns.resolver.resolve_address": "use dns.asyncresolver",
+    "urllib.request.urlretrieve": "use an asynchronous client",
     "input": "a service has no terminal",
 }
 _REQUESTS = frozenset("get post put patch delete head options request".split())
@@ -64,14 +75,15 @@ def blocking_call_in_async(module: ModuleSource) -> Iterator[Problem]:
                 continue
             yield from _lazy_pages(module, file, function)
             for call in function.calls:
-                why = _blocks(module, file, call, dals) or _blocks_below(
-                    module, file, function, call, dals
-                )
+                why = _blocks(module, file, call, dals)
+                found = None
                 if not why:
-                    found = _blocks_in_object(module, function, call)
-                    if found:
-                        why = _says(call, found.call)
-                        place = (found.file.path, found.call.line)
+                    found = _blocks_below(module, file, function, call, dals)
+                    found = found or _blocks_in_object(module, function, call)
+                if found:
+                    why = _says(call, found.call)
+                    place = (found.file.path, found.call.line)
+                    if found.file is not file or not _is_threaded(module, call.last):
                         inner[place] = _inside(module, found, file, call)
                 if why:
                     yield module.problem(file, call.line, why, call.column)
@@ -83,6 +95,21 @@ class _Blocking(NamedTuple):
 
     file: PythonFile
     call: Call
+
+
+def _is_threaded(module: ModuleSource, name: str) -> bool:
+    """Whether a function is run in a thread elsewhere, as it should be here."""
+    return name in module.once(_is_threaded, lambda: _threaded(module))
+
+
+def _threaded(module: ModuleSource) -> set[str]:
+    """The names of the functions that the module hands to threads."""
+    return {
+        inner.last
+        for name in ("to_thread", "run_sync", "run_in_threadpool", "run_in_executor")
+        for _, call in module.calls_by_name.get(name, ())
+        if (inner := run_elsewhere(call)) is not None
+    }
 
 
 def _says(call: Call, inner: Call) -> str:
@@ -128,20 +155,32 @@ def _blocks_below(
     call: Call,
     dals: set[str],
     depth: int = 2,
-) -> str:
-    """Why a function of the module that is called here blocks; nothing when it does not."""
+) -> _Blocking | None:
+    """The call that blocks inside a function of the module that is called here."""
     for other, function in _below(module, file, caller, call):
-        if function.is_async or function.yields or function.decorators:
+        if not _runs_at_once(function):
             continue
         for inner in function.calls:
-            blocks = _blocks(module, other, inner, dals)
-            if blocks or _asks_redis(module, other, inner):
-                return _says(call, inner)
+            if _blocks(module, other, inner, dals):
+                return _Blocking(other, inner)
             if depth and inner.last != call.last:
                 deeper = _blocks_below(module, other, function, inner, dals, depth - 1)
                 if deeper:
-                    return _says(call, inner)
-    return ""
+                    return deeper
+    return None
+
+
+def _runs_at_once(function: Function) -> bool:
+    """Whether calling a function runs its body, then and there."""
+    if function.is_async or function.yields:
+        return False
+    return all(call.last in _TRANSPARENT for call in function.decorators)
+
+
+# Decorators that leave the call of a function what it is.
+_TRANSPARENT = frozenset(
+    "staticmethod classmethod property cached_property lru_cache cache override final".split()
+)
 
 
 def _below(
@@ -150,7 +189,7 @@ def _below(
     """The functions that a call may run at once: of the module, or of the same class."""
     if call.awaited:
         return
-    if call.receiver == "self" and caller.cls:
+    if call.receiver in {"self", "cls", caller.cls} and caller.cls:
         for function in file.functions:
             if function.cls == caller.cls and function.name == call.last:
                 yield file, function
@@ -191,7 +230,7 @@ def _blocks_in_object(
     if not all(m.cls for _, m in methods) or not _one_family(module, methods):
         return None
     for file, method in methods:
-        if method.is_async or method.yields or method.decorators:
+        if not _runs_at_once(method):
             continue
         dals = _dals(module, file)
         for inner in method.calls:
@@ -222,29 +261,6 @@ def _one_family(
         if made.name in names
     }
     return bool(set.intersection(*(bases.get(name, {name}) for name in names)))
-
-
-_COMMANDS = frozenset(
-    "get set setex delete hget hset hgetall incr decr expire exists lpush rpush lrange publish "
-    "mget mset sadd smembers zadd zrange ping keys scan".split()
-)
-
-
-def _asks_redis(module: ModuleSource, file: PythonFile, call: Call) -> bool:
-    """Whether a call goes to a client of redis that waits."""
-    if call.last not in _COMMANDS or call.awaited:
-        return False
-    return any(
-        made.target == call.receiver
-        and module.code.origin(file, made.name)
-        in {
-            "redis.Redis",
-            "redis.StrictRedis",
-            "redis.from_url",
-            "redis.Redis.from_url",
-        }
-        for made in file.calls
-    )
 
 
 def _dals(module: ModuleSource, file: PythonFile) -> set[str]:
@@ -289,20 +305,10 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
         )
     if call.last in {"commit", "rollback"} and call.receiver in dals:
         return f"`{name}` blocks until the database answers; run it in a thread"
-    if call.last not in {"get_paginator", "close"} and _is_aws(module, file, call):
-        return f"`{name}` blocks until AWS answers; run it in a thread"
+    client = client_that_waits(module, file, call)
+    if client:
+        return f"`{name}` blocks every other request until {client} answers; run it in a thread"
     return ""
-
-
-_AWS = frozenset({"boto3.client", "boto3.resource"})
-
-
-def _is_aws(module: ModuleSource, file: PythonFile, call: Call) -> bool:
-    """Whether a call is one of a client of AWS that the file makes."""
-    if not any(name.rpartition(".")[2] in module.calls_by_name for name in _AWS):
-        return False
-    receiver = call.receiver
-    return any(made.name in _AWS and made.target == receiver for made in file.calls)
 
 
 def _pydal_chain(call: Call, dals: set[str]) -> bool:
@@ -325,15 +331,8 @@ def _pydal_chain(call: Call, dals: set[str]) -> bool:
 
 
 def _is_library(file: PythonFile, head: str, library: str) -> bool:
-    """Whether a name is a library, or a session of it."""
-    for each in file.imports:
-        if each.module == library and each.alias == head:
-            return True
-    return any(
-        call.target in {head, f"self.{head}"}
-        and call.name in {f"{library}.Session", f"{library}.session"}
-        for call in file.calls
-    )
+    """Whether a name is a library."""
+    return any(e.module == library and e.alias == head for e in file.imports)
 
 
 _QUERIES = frozenset(
