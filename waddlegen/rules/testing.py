@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, PythonFile, Return
+from waddlegen.facts.python import Call, Function, PythonFile, Return, Value
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     benchmarked,
@@ -91,13 +91,15 @@ def _empty_assertions(
     """The assertions of a test that hold whatever the program does, and why."""
     inner = [function, *_nested(file, function)]
     asserts = [each for part in inner for each in part.asserts]
-    calls = [call for part in inner for call in part.calls]
+    calls = [call for part in inner for call in (*part.decorators, *part.calls)]
     told: set[int] = set()
     for each in asserts:
         why, line = _empty(module, each, calls), each.line
         if each.swallowed:
             why, line = "what fails above is swallowed here", each.swallowed
-        elif mocked := _mocked_answer(file, each, calls):
+        elif each.value.kind == "same":
+            why = "this compares a value with itself"
+        elif mocked := _mocked_answer(file, each, inner):
             why = f"this test asserts what its own mock of {mocked} answers"
         elif all(map(_is_constant, asserts)) and _cannot_fail(module, file, function):
             why = "this test asserts a constant"
@@ -122,7 +124,7 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
     asserts = [each for part in inner for each in part.asserts]
     calls = [call for part in inner for call in part.calls]
     answers = {c.target for c in calls if _CLIENT.search(c.receiver) and c.target}
-    weak = [_weakness(module, file, each, answers, calls) for each in asserts]
+    weak = [_weakness(module, file, each, answers, inner) for each in asserts]
     if not all(weak):
         return ""
     if any(_HELPERS.search(call.last) or _HELPERS.search(call.name) for call in calls):
@@ -152,18 +154,19 @@ def _weakness(
     file: PythonFile,
     each: Return,
     answers: set[str],
-    calls: list[Call],
+    inner: list[Function],
 ) -> str:
     """Why an assertion holds whatever the program does; nothing when it may not."""
+    calls = [call for part in inner for call in part.calls]
     if each.value.kind in {"present", "name"} and each.value.text in answers:
         return "any answer at all satisfies this test"
     if each.perhaps:
         return "this test asserts something after some answers alone"
     if _is_constant(each):
         return "this test asserts a constant"
-    if _empty(module, each, calls) or each.swallowed:
+    if _empty(module, each, calls) or each.swallowed or each.value.kind == "same":
         return "this test cannot fail"
-    mocked = _mocked_answer(file, each, calls)
+    mocked = _mocked_answer(file, each, inner)
     if mocked:
         return f"this test asserts what its own mock of {mocked} answers"
     return ""
@@ -179,9 +182,10 @@ def _is_constant(each: Return) -> bool:
 _DOUBLES = frozenset({"Mock", "MagicMock", "AsyncMock"})
 
 
-def _mocked_answer(file: PythonFile, each: Return, calls: list[Call]) -> str:
+def _mocked_answer(file: PythonFile, each: Return, inner: list[Function]) -> str:
     """The replaced function whose answer is all that an assertion looks at, if any."""
-    spelled = dict(_replaced(file, calls))
+    calls = [call for part in inner for call in (*part.decorators, *part.calls)]
+    spelled = dict(_replaced(file, calls, inner))
     if not spelled:
         return ""
     asked = {call.name: spelled[call.name] for call in calls if call.name in spelled}
@@ -195,26 +199,70 @@ def _mocked_answer(file: PythonFile, each: Return, calls: list[Call]) -> str:
     return ""
 
 
-def _replaced(file: PythonFile, calls: list[Call]) -> Iterator[tuple[str, str]]:
+def _replaced(
+    file: PythonFile, calls: list[Call], inner: list[Function]
+) -> Iterator[tuple[str, str]]:
     """Under which names a test calls what it has replaced by a fixed answer, and what."""
+    given = _given_answers(inner)
+    yield from ((name, name) for name in given if "." in name)
+    own = {part.name for part in inner[1:]}
     for call in calls:
-        fixed = "return_value" in call.keywords
+        fixed = "return_value" in call.keywords or call.target in given
         first = call.args[0].text if call.args else ""
         second = call.args[1] if len(call.args) > 1 else None
         if call.last in _DOUBLES and fixed and "." in call.target:
             yield call.target, call.target
-        elif call.last == "patch" and fixed and first:
-            yield from ((name, first) for name in _spellings(file, first))
-            yield call.target or first, first
-        elif second is None or second.kind != "str":
+        elif call.name in _PATCHES and first:
+            if fixed or _takes_place(call.argument(1, "new"), calls, own):
+                yield from ((name, first) for name in _spellings(file, first))
+                yield call.target or first, first
+        elif second is None:
             continue
-        elif call.name.endswith("patch.object") and fixed:
-            whole = f"{first}.{second.text}"
-            yield whole, whole
-            yield call.target or whole, whole
-        elif call.name == "monkeypatch.setattr" and len(call.args) > 2:
-            if _is_fixed(call.args[2].text, call.args[2].kind, calls):
-                yield f"{first}.{second.text}", f"{first}.{second.text}"
+        elif call.name == "monkeypatch.setattr" and len(call.args) == 2:
+            if _takes_place(second, calls, own):
+                yield from ((name, first) for name in _spellings(file, first))
+        elif second.kind == "str" and call.name.endswith("patch.object"):
+            if fixed or _takes_place(call.argument(2, "new"), calls, own):
+                yield from _of_object(first, second.text, call, calls)
+        elif second.kind == "str" and call.name == "monkeypatch.setattr":
+            if _takes_place(call.argument(2, "value"), calls, own):
+                yield from _of_object(first, second.text, call, calls)
+
+
+def _given_answers(inner: list[Function]) -> set[str]:
+    """What a test has told what to answer: `service.total.return_value = 5`, a lambda."""
+    found: set[str] = set()
+    for part in inner:
+        for assign in part.assigns:
+            name = assign.target.removesuffix(".return_value")
+            plain = "()" not in name and "[" not in name
+            if plain and (name != assign.target or assign.value.text == "Lambda"):
+                found.add(name)
+    return found
+
+
+_PATCHES = frozenset({"patch", "mock.patch", "unittest.mock.patch", "mocker.patch"})
+
+
+def _of_object(
+    holder: str, name: str, call: Call, calls: list[Call]
+) -> Iterator[tuple[str, str]]:
+    """The names of a replaced attribute: of the holder, or of objects of that class."""
+    whole = f"{holder}.{name}"
+    yield whole, whole
+    if call.target:
+        yield call.target, whole
+    for made in calls:
+        if made.name == holder and made.target:
+            yield f"{made.target}.{name}", whole
+    yield f"{holder}().{name}", whole
+
+
+def _takes_place(value: Value | None, calls: list[Call], own: set[str]) -> bool:
+    """Whether something that takes a function's place answers what the test gave it."""
+    if value is None:
+        return False
+    return value.text in own or _is_fixed(value.text, value.kind, calls)
 
 
 def _is_fixed(text: str, kind: str, calls: list[Call]) -> bool:
