@@ -475,8 +475,28 @@ def _queries_below(
         if other.is_async and not (call.awaited or _is_gathered(function, call)):
             continue
         if (receiver == "self") == bool(other.cls):
-            return any(_is_query(each) for each in other.calls) or bool(other.sql)
-    return False
+            # A part of what there is may be a few of them.
+            part = call.loop is not None and call.loop.over.text.endswith("[*]")
+            return bool(other.sql) or any(
+                _is_query(each)
+                or (not part and _queries_in_object(module, other, each))
+                for each in other.calls
+            )
+    return not receiver and _queries_elsewhere(module, file, function, call)
+
+
+def _queries_elsewhere(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> bool:
+    """Whether a function that is imported from another file asks a database."""
+    if not any(each.alias == call.name for each in file.imports):
+        return False
+    places = module.code.resolve(file, call.name)
+    found = [other.functions[number] for other, number in places]
+    awaited = call.awaited or _is_gathered(function, call)
+    return bool(found) and all(
+        not each.cls and each.is_async == awaited and _reads(each) for each in found
+    )
 
 
 def _is_gathered(function: Function, call: Call) -> bool:
@@ -1096,6 +1116,100 @@ def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:
             if inner.is_async and inner.handlers:
                 return True
     return False
+
+
+@rule("WB559", severity=Severity.WARNING, topic="exception", checklist="CQ4")
+def failures_nobody_looks_at(module: ModuleSource) -> Iterator[Problem]:
+    """Errors come back among the results of `gather`, and nothing looks for them.
+
+    With `return_exceptions=True` nothing is raised and nothing is logged: what failed is left
+    out without a word. Log what is an exception, or count it in the answer.
+
+    Bad:
+        found = await asyncio.gather(*jobs, return_exceptions=True)
+        return [each for each in found if isinstance(each, dict)]
+    Good:
+        for each in found:
+            if isinstance(each, Exception):
+                logger.error("a job failed", exc_info=each)
+    """
+    for function, call in module.calls_by_name.get("gather", ()):
+        given = call.keywords.get("return_exceptions")
+        if given is None or given.text != "True" or not call.awaited:
+            continue
+        file = next(f for f in module.python if function in f.functions)
+        if call.target:
+            silent = _leaves_failures_out(function, call)
+        else:
+            silent = call.bare and not _may_fail_in_peace(module, file, function, call)
+        if silent:
+            message = "what fails here comes back as a value, and nothing looks for it"
+            yield module.problem(file, call.line, message, call.column)
+
+
+_TELLS = re.compile(
+    r"(^|[._])(log\w*|error|warning|warn|exception|critical|capture\w*|record\w*|inc|fail\w*)$"
+)
+_LOOKS_ON = frozenset(
+    "isinstance len zip enumerate list tuple sorted filter map".split()
+)
+_EXCEPTIONS = re.compile(r"(Exception|Error)$")
+
+
+def _leaves_failures_out(function: Function, call: Call) -> bool:
+    """Whether results are gone through, and what failed among them is told to nobody."""
+    name = call.target
+    later = [each for each in function.calls if each.line > call.end_line]
+    about = {name, *(a.target for a in function.assigns if name in a.value.names)}
+    looped = [loop for loop in function.loops if name in loop.over.names]
+    if "." in name or not looped:
+        return False
+    for each in later:
+        values = (*each.args, *each.keywords.values())
+        handed = any(v.text == name or v.text == f"*{name}" for v in values)
+        if handed and each.last not in _LOOKS_ON:
+            return False
+        if _TELLS.search(each.name):
+            return False
+        if each.last in {"len", "sum"} and any(about & set(v.names) for v in values):
+            return False
+    if any(each.value.text == name for each in function.returns):
+        return False
+    asked = [
+        each for each in later if each.last == "isinstance" and len(each.args) == 2
+    ]
+    return bool(asked) and not function.raises
+
+
+def _may_fail_in_peace(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> bool:
+    """Whether the results may be dropped: at the end of things, or of what logs by itself."""
+    if _ENDS.search(function.name) or _is_start(function):
+        return True
+    if any(each.last in {"cancel", "close", "aclose"} for each in function.calls):
+        return True
+    if not call.args:
+        return True
+    names = [n for value in call.args for n in value.names]
+    names += [
+        n
+        for assign in function.assigns
+        if assign.target in names
+        for n in assign.value.names
+    ]
+    inner = [
+        other.functions[number]
+        for name in names
+        for other, number in module.code.resolve(file, name)
+        if other.functions[number].is_async
+    ]
+    return not inner or any(each.handlers for each in inner)
+
+
+_ENDS = re.compile(
+    r"close|stop|shutdown|clean|teardown|disconnect|cancel|drain|flush|exit", re.I
+)
 
 
 @rule("WB555", severity=Severity.WARNING, topic="async", checklist=None)

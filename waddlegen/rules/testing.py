@@ -482,6 +482,89 @@ def _runs_that_never_fail(module: ModuleSource) -> Iterator[Problem]:
                 )
 
 
+@rule("WB309", severity=Severity.ERROR, topic="tests", checklist=None)
+def suite_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
+    """A shell suite compares a value with itself, or ends well whatever it has found.
+
+    It is green whatever the service answers, and hides what is broken. Compare with what is
+    wanted, and end with a status that says how it went.
+
+    Bad:
+        check "no key" "$status" "$status"
+        exit 0
+    Good:
+        check "no key" 401 "$status"
+        [ "$FAILED" -eq 0 ]
+    """
+    for inside in shell_suites(module):
+        text = module.read(inside) or ""
+        lines = [line.split(" #")[0].rstrip() for line in text.splitlines()]
+        for number, line in enumerate(lines, 1):
+            if "$" in line and _compares_itself(text, line):
+                message = "this compares a value with itself: it passes whatever comes"
+                yield module.problem(inside, number, message)
+            elif _TRUE_ANYWAY.search(line):
+                message = "`|| true` makes this hold whatever comes"
+                yield module.problem(inside, number, message)
+        line_of_count = _failures_forgotten(lines)
+        if line_of_count:
+            message = (
+                "failures are counted, and the suite ends well with them all the same"
+            )
+            yield module.problem(inside, line_of_count, message)
+
+
+# Of these, what is given twice is compared with itself.
+_COMPARES = re.compile(
+    r"^\s*(?:same|equal\w*|expect\w*|assert\w*|check\w*|compare\w*|verify\w*|test_\w+)\b"
+)
+_TWICE = re.compile(r"(\"?\$\{?\w+\}?\"?)\s+\1(?=\s|$|;)")
+_TESTED_TWICE = re.compile(
+    r"(?:\[\[?|\btest)\s+(\"?\$\{?\w+\}?\"?)\s+(?:==?|-eq)\s+\1(?=\s|$|;|\])"
+)
+_TRUE_ANYWAY = re.compile(
+    r"^\s*(?:if\s+)?(?:\[\[?\s.*\]\]?|test\s.*|grep\s+-q.*)\s*\|\|\s*true\s*(?:;\s*then\s*)?$"
+)
+
+
+def _compares_itself(text: str, line: str) -> bool:
+    """Whether a line compares what it holds with the same."""
+    if _TESTED_TWICE.search(line):
+        return True
+    called = _COMPARES.match(line)
+    if called is None or not _TWICE.search(line):
+        return False
+    name = called[0].strip()
+    body = re.search(
+        rf"(?ms)^\s*(?:function\s+)?{name}\s*(?:\(\))?\s*\{{(.*?)(?:^\s*\}}|\Z)", text
+    )
+    return (
+        body is not None and re.search(r"\s(?:==?|!=|-eq|-ne)\s", body[1]) is not None
+    )
+
+
+_COUNTS = re.compile(
+    r"^\s*\(?\(?\s*(?:let\s+)?(FAIL\w*|ERRORS?|failed|failures|fails|errors)\s*(?:\+\+|\+=|=\s*\$\(\(|=1\b)",
+)
+
+
+def _failures_forgotten(lines: list[str]) -> int:
+    """The line in which failures are counted that no status speaks of; 0 for none."""
+    counted = [
+        (n, m[1]) for n, line in enumerate(lines, 1) if (m := _COUNTS.match(line))
+    ]
+    if not counted:
+        return 0
+    name = counted[0][1]
+    ends = [line.strip() for line in lines if line and not line.startswith("#")]
+    speaks = re.compile(
+        rf"\b(?:exit|return)\s+(?:[1-9]|\"?\$)|^(?:\[|test\b|\(\().*\b{name}\b|"
+        r"^\s*(?:false|trap)\b|&&\s*exit|set\s+-\w*e.*errexit"
+    )
+    said = any(speaks.search(line) for line in ends if not _COUNTS.match(line))
+    return 0 if said or ends[-1].startswith((". ", "source ")) else counted[0][0]
+
+
 @rule("WB303", severity=Severity.WARNING, topic="tests", checklist="T1")
 def untested_routes(module: ModuleSource) -> Iterator[Problem]:
     """Routes that no test names.
