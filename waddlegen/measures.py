@@ -111,8 +111,8 @@ def no_secrets(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     return PASS, proofs[:2] or [Proof("no secret was found")]
 
 
-# Calls that wait, pages of HTML and what is called wrongly say little of errors.
-_NOT_OF_ERRORS = frozenset({"WB213", "WB215", "WB216", "WB507"})
+# Pages of HTML, limits and what is called wrongly say little of how errors are handled.
+_NOT_OF_ERRORS = frozenset({"WB215", "WB216", "WB507"})
 
 
 @measure("CQ4")
@@ -457,7 +457,12 @@ def _lent_level(source: ModuleSource, route: Route) -> float | None:
             levels.append(1.0)
         elif reads_json(reader):
             taken = [b for b in route.function.borrowed if b.source == call.name]
-            levels += [0.0 if b.unasked else _WORTH[b.validated] for b in taken]
+            if call.args:  # what it is asked for, it looks for
+                levels.append(
+                    max([_WORTH[b.validated] for b in reader.bodies] or [0.5])
+                )
+            else:
+                levels += [0.0 if b.unasked else _WORTH[b.validated] for b in taken]
     return min(levels) if levels else None
 
 

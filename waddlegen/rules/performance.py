@@ -1171,6 +1171,9 @@ def _leaves_failures_out(function: Function, call: Call) -> bool:
             return False
         if _TELLS.search(each.name):
             return False
+        within = each.loop is not None and name in each.loop.over.names
+        if within and each.use == "" and each.bare:
+            return False  # something is done with each of them
         if each.last in {"len", "sum"} and any(about & set(v.names) for v in values):
             return False
     if any(each.value.text == name for each in function.returns):

@@ -466,7 +466,9 @@ def field_that_may_be_missing(module: ModuleSource) -> Iterator[Problem]:
         if _answers_keys(module) or _checked_before(module, route):
             continue
         function = route.function
-        taken = [b for b in function.bodies if b.source == "json"]
+        # A body that nothing looks at is found as a whole.
+        taken = [b for b in function.bodies if b.validated == "manual"]
+        taken = [b for b in taken if b.source == "json"]
         taken += [b for b in function.borrowed if _is_lent(module, route, b)]
         for body in taken:
             if body.unasked and body.validated != "schema":
