@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
-from waddlegen.facts.bodies import HELPER, SCHEMAS
+from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Finding, Proof, Severity, Verdict
@@ -268,7 +268,10 @@ def refusals_tested(source: ModuleSource) -> Answer:
         for function in file.functions:
             seen: set[int] = set()
             for each in function.asserts:
-                seen |= set(each.value.statuses) & _EDGES
+                # What is as content with 200 as with 500 expects neither.
+                told = each.value.statuses
+                if not (500 in told and any(status < 300 for status in told)):
+                    seen |= set(told) & _EDGES
             for call in function.calls:
                 for value in (*call.args, *call.keywords.values()):
                     seen |= set(value.statuses) & _EDGES
@@ -481,13 +484,39 @@ def functions_anywhere(
 
 def reader_of(source: ModuleSource, file: PythonFile, call: Call) -> Function | None:
     """The function that reads the request for whoever calls it, when a call is of one."""
-    if not HELPER.search(call.last):
+    if call.last not in _readers(source):
         return None
     for other, number in functions_anywhere(source, file, call.name):
         function = other.functions[number]
         if not function.decorators and (function.bodies or reads_json(function)):
             return function
     return None
+
+
+@once
+def _readers(source: ModuleSource) -> frozenset[str]:
+    """What the functions are called, here and in flask_core, that read the request."""
+    core = source.once_for_all(_readers, lambda: _reading(source.core[1]))
+    return (
+        core
+        | _reading(source.python)
+        | frozenset(
+            each.alias
+            for file in source.python
+            for each in file.imports
+            if each.name in core and each.alias != each.name
+        )
+    )
+
+
+def _reading(files: Sequence[PythonFile]) -> frozenset[str]:
+    """As above, of some files."""
+    return frozenset(
+        function.name
+        for file in files
+        for function in file.functions
+        if function.bodies or reads_json(function)
+    )
 
 
 def reads_json(function: Function) -> bool:

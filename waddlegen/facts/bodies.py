@@ -36,14 +36,19 @@ def reads(node: ast.AST) -> list[BodyRead]:
     return found
 
 
-HELPER = re.compile(r"body|json|payload|param|input|form|data|args|query|field|content")
+_HELPER = re.compile(
+    r"body|json|payload|param|input|form|data|args|query|field|content"
+)
 
 
 def may_borrow(function: Function) -> bool:
     """Whether a function, a view perhaps, takes a body that another one reads for it."""
     return bool(function.decorators) and any(
         assign.value.kind in {"call", "await"}
-        and HELPER.search(assign.value.text.rpartition(".")[2])
+        and (
+            assign.target in function.subscripted
+            or _HELPER.search(assign.value.text.rpartition(".")[2])
+        )
         for assign in function.assigns
     )
 
@@ -59,7 +64,7 @@ def borrowed(node: ast.AST) -> list[BodyRead]:
             continue
         value = item.value.value if isinstance(item.value, ast.Await) else item.value
         name = dotted(value.func) if isinstance(value, ast.Call) else ""
-        if HELPER.search(name.rpartition(".")[2]):
+        if name and "." not in name.removeprefix("self."):
             target = item.targets[0].id
             found.append(BodyRead(item.lineno, name, target, none_checked=True))
     for made in found:

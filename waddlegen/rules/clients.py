@@ -175,7 +175,22 @@ def _kind(module: ModuleSource, file: PythonFile, name: str) -> _Waiting | None:
     """The kind of client that a call makes, by what it is called in a file."""
     if not name or name.startswith("self."):
         return None
-    return _KINDS.get(module.code.origin(file, name.replace("()", "")))
+    kind = _KINDS.get(module.code.origin(file, name.replace("()", "")))
+    return kind or _own_kinds(module).get(name.rpartition(".")[2])
+
+
+def _own_kinds(module: ModuleSource) -> dict[str, _Waiting]:
+    """The classes of the module that are made of such a client."""
+    return module.once(
+        _own_kinds,
+        lambda: {
+            made.name: kind
+            for file in module.python
+            for made in file.classes
+            for base in made.bases
+            if (kind := _KINDS.get(module.code.origin(file, base)))
+        },
+    )
 
 
 def _note_made(
@@ -209,8 +224,10 @@ def _note_fields(module: ModuleSource, file: PythonFile, held: _Held) -> None:
     for made in file.classes:
         for each in made.fields:
             kind = _of_value(module, file, each.value)
-            for holder in ("self", "cls", made.name) if kind else ():
-                span = (made.line, file.lines, kind)
+            if kind is None:
+                continue
+            span = (made.line, file.lines, kind)
+            for holder in ("self", "cls", made.name):
                 held.spans.setdefault(f"{holder}.{each.target}", []).append(span)
 
 

@@ -257,10 +257,13 @@ def _claims_success(function: Function, handler: Handler) -> str:
 
 def _falls_back(function: Function, handler: Handler) -> str:
     """What a clause hides that catches everything and answers what was written beforehand."""
-    value = handler.returns
-    if handler.does != "return" or not handler.broad or handler.logs or value is None:
+    if handler.does not in {"return", "other"} or not handler.broad or handler.logs:
         return ""
-    if set(handler.body_calls) - _COPIES or not _is_prepared(function, value):
+    if {name.rpartition(".")[2] for name in handler.body_calls} - _COPIES:
+        return ""
+    value = handler.returns
+    given = value is None and _is_given_nothing(function, handler)
+    if not given and (value is None or not _is_prepared(function, value)):
         return ""
     asks = any(
         call.awaited and call.line < handler.line and call.handler is None
@@ -275,6 +278,19 @@ def _falls_back(function: Function, handler: Handler) -> str:
 _COPIES = frozenset(
     {"dict", "list", "set", "tuple", "copy", "deepcopy", "copy.deepcopy"}
 )
+
+
+def _is_given_nothing(function: Function, handler: Handler) -> bool:
+    """Whether all that a clause does is to go on with an empty container, or a constant."""
+    given = [a for a in function.assigns if handler.line < a.line <= handler.last_line]
+    return bool(given) and all(
+        (
+            each.value.kind in {"dict", "list"}
+            and not (each.value.text or each.value.names)
+        )
+        or (each.value.kind in {"name", "call"} and _is_prepared(function, each.value))
+        for each in given
+    )
 
 
 def _is_prepared(function: Function, value: Value) -> bool:

@@ -1150,10 +1150,10 @@ def failures_nobody_looks_at(module: ModuleSource) -> Iterator[Problem]:
 _TELLS = re.compile(
     r"(^|[._])(log\w*|error|warning|warn|exception|critical|capture\w*|record\w*|inc|fail\w*)$"
 )
+_COUNTED = re.compile(r"fail|err|lost|miss|bad|broken|skipped", re.I)
 _LOOKS_ON = frozenset(
     "isinstance len zip enumerate list tuple sorted filter map".split()
 )
-_EXCEPTIONS = re.compile(r"(Exception|Error)$")
 
 
 def _leaves_failures_out(function: Function, call: Call) -> bool:
@@ -1172,16 +1172,17 @@ def _leaves_failures_out(function: Function, call: Call) -> bool:
         if _TELLS.search(each.name):
             return False
         within = each.loop is not None and name in each.loop.over.names
-        if within and each.use == "" and each.bare:
+        if within and each.bare:
             return False  # something is done with each of them
         if each.last in {"len", "sum"} and any(about & set(v.names) for v in values):
             return False
     if any(each.value.text == name for each in function.returns):
         return False
-    asked = [
-        each for each in later if each.last == "isinstance" and len(each.args) == 2
-    ]
-    return bool(asked) and not function.raises
+    counted = any(
+        a.augmented and _COUNTED.search(a.target) and a.line > call.end_line
+        for a in function.assigns
+    )
+    return not (counted or function.raises)
 
 
 def _may_fail_in_peace(

@@ -99,7 +99,7 @@ def _empty_assertions(
             why, line = "what fails above is swallowed here", each.swallowed
         elif each.value.kind == "same":
             why = "this compares a value with itself"
-        elif mocked := _mocked_answer(file, each, inner):
+        elif mocked := _mocked_answer(module, file, each, inner):
             why = f"this test asserts what its own mock of {mocked} answers"
         elif all(map(_is_constant, asserts)) and _cannot_fail(module, file, function):
             why = "this test asserts a constant"
@@ -166,7 +166,7 @@ def _weakness(
         return "this test asserts a constant"
     if _empty(module, each, calls) or each.swallowed or each.value.kind == "same":
         return "this test cannot fail"
-    mocked = _mocked_answer(file, each, inner)
+    mocked = _mocked_answer(module, file, each, inner)
     if mocked:
         return f"this test asserts what its own mock of {mocked} answers"
     return ""
@@ -182,10 +182,15 @@ def _is_constant(each: Return) -> bool:
 _DOUBLES = frozenset({"Mock", "MagicMock", "AsyncMock"})
 
 
-def _mocked_answer(file: PythonFile, each: Return, inner: list[Function]) -> str:
+def _mocked_answer(
+    module: ModuleSource, file: PythonFile, each: Return, inner: list[Function]
+) -> str:
     """The replaced function whose answer is all that an assertion looks at, if any."""
     calls = [call for part in inner for call in (*part.decorators, *part.calls)]
     spelled = dict(_replaced(file, calls, inner))
+    for parameter in inner[0].parameters:
+        for name in _fixed_methods(module).get(parameter.name, ()):
+            spelled[f"{parameter.name}.{name}"] = name
     if not spelled:
         return ""
     asked = {call.name: spelled[call.name] for call in calls if call.name in spelled}
@@ -214,7 +219,11 @@ def _replaced(
             yield call.target, call.target
         elif call.name in _PATCHES and first:
             if fixed or _takes_place(call.argument(1, "new"), calls, own):
-                yield from ((name, first) for name in _spellings(file, first))
+                for spelled in _spellings(file, first):
+                    holder, _, name = spelled.rpartition(".")
+                    yield spelled, first
+                    if holder.rpartition(".")[2][:1].isupper():
+                        yield from _of_object(holder, name, call, calls)
                 yield call.target or first, first
         elif second is None:
             continue
@@ -227,6 +236,25 @@ def _replaced(
         elif second.kind == "str" and call.name == "monkeypatch.setattr":
             if _takes_place(call.argument(2, "value"), calls, own):
                 yield from _of_object(first, second.text, call, calls)
+
+
+@once
+def _fixed_methods(module: ModuleSource) -> dict[str, set[str]]:
+    """The methods, by the name of a fixture, that it gives a fixed answer on what it makes."""
+    found: dict[str, set[str]] = {}
+    for file in module.tests:
+        for function in file.functions:
+            if not any(call.last == "fixture" for call in function.decorators):
+                continue
+            for call in function.calls:
+                holder, _, name = call.target.rpartition(".")
+                fixed = call.last in _DOUBLES and "return_value" in call.keywords
+                if fixed and holder and "." not in holder:
+                    # What is made by hand of doubles alone stands in for something else.
+                    made = [a.value for a in function.assigns if a.target == holder]
+                    if made and made[0].text.rpartition(".")[2] not in _DOUBLES:
+                        found.setdefault(function.name, set()).add(name)
+    return found
 
 
 def _given_answers(inner: list[Function]) -> set[str]:
@@ -277,12 +305,11 @@ def _is_fixed(text: str, kind: str, calls: list[Call]) -> bool:
 
 def _spellings(file: PythonFile, target: str) -> Iterator[str]:
     """How a file may call what `patch` names by its whole path."""
-    holder, _, name = target.rpartition(".")
     for each in file.imports:
         if each.origin == target:
             yield each.alias
-        elif each.origin == holder:
-            yield f"{each.alias}.{name}"
+        elif target.startswith(f"{each.origin}."):
+            yield each.alias + target[len(each.origin) :]
 
 
 # Of a mock, such an attribute is there whether it was called or not; it has to be called.

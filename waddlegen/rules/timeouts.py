@@ -333,14 +333,22 @@ def _switched_off(module: ModuleSource) -> Iterator[Problem]:
         endless = _endless(module, file)
         for function in file.functions:
             for each in function.timeouts:
-                if each.value.kind == "none" or each.value.text in endless:
+                if _is_none_here(each, file, endless):
                     if _owner(function, each) in spread:
                         yield module.problem(file, each.line, _OFF, each.column)
             for call in function.calls:
                 given = call.keywords.get("timeout")
-                if call.name == "dict" and given is not None and given.kind == "none":
+                if call.name != "dict" or given is None:
+                    continue
+                if _is_none(given, call, file, endless):
                     if call.target.rpartition(".")[2] in spread:
                         yield module.problem(file, call.line, _OFF, call.column)
+
+
+def _is_none_here(each: Assign, file: PythonFile, endless: frozenset[str]) -> bool:
+    """Whether an entry of a mapping is a timeout that is none."""
+    place = Call(each.target, each.line, each.column, end_line=each.line)
+    return _is_none(each.value, place, file, endless)
 
 
 _OFF = "this switches the timeout off: a client made with it waits for ever"
