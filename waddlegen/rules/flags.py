@@ -27,8 +27,10 @@ def switch_that_is_always_on(module: ModuleSource) -> Iterator[Problem]:
     files = {id(each): file for file, each in module.functions()}
     for name in ("getenv", "get"):
         for function, call in module.calls_by_name.get(name, ()):
+            if not call.name.endswith(("getenv", "environ.get")):
+                continue
             default = call.argument(1, "default")
-            if default is None or not call.name.endswith(("getenv", "environ.get")):
+            if default is None:
                 continue
             worded = default.kind == "str" and default.text.lower() in _NO
             if default.kind != "bool" and not worded:

@@ -1149,7 +1149,15 @@ def failures_nobody_looks_at(module: ModuleSource) -> Iterator[Problem]:
 
 _TELLS = re.compile(
     r"(^|[._])(log\w*|error|warning|warn|exception|critical|capture\w*|record\w*|inc|fail\w*)$"
+    r"|(^|[._])log(ger|ging)?\.(debug|info|log)$"
 )
+
+
+def _is_about(over: Value, names: set[str]) -> bool:
+    """Whether a loop goes over one of some names, or over a method of it."""
+    return any(n in names or n.rpartition(".")[0] in names for n in over.names)
+
+
 _COUNTED = re.compile(r"fail|err|lost|miss|bad|broken|skipped", re.I)
 _LOOKS_ON = frozenset(
     "isinstance len zip enumerate list tuple sorted filter map".split()
@@ -1171,7 +1179,7 @@ def _leaves_failures_out(function: Function, call: Call) -> bool:
             return False
         if _TELLS.search(each.name):
             return False
-        within = each.loop is not None and name in each.loop.over.names
+        within = each.loop is not None and _is_about(each.loop.over, about)
         if within and each.bare:
             return False  # something is done with each of them
         if each.last in {"len", "sum"} and any(about & set(v.names) for v in values):
