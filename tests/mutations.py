@@ -28,6 +28,13 @@ DEFECTS: dict[str, list[Edit]] = {
             "#!/usr/bin/env bash\nset -euo pipefail\npassed=0\npass() {\n  ((passed++))\n}\npass\n",
         )
     ],
+    "WB309": [
+        (
+            "tests/test-api.sh",
+            None,
+            '#!/usr/bin/env bash\ngot=$(curl -s "$1")\n[ "$got" = "$got" ] || exit 1\n',
+        )
+    ],
     "WB404": [
         (
             "k8s/secret.yaml",
@@ -59,6 +66,24 @@ DEFECTS: dict[str, list[Edit]] = {
             H,
             "    call, params = await read_action(AddItemParams)\n    result = await service().add_item(call, params)\n",
             '    body = await request.get_json() or {}\n    result = await service().add_item(current_call(), body["params"])\n',
+        ),
+    ],
+    "WB427": [
+        (
+            H,
+            "from quart import Blueprint, Response\n",
+            "from quart import Blueprint, Response, request\n",
+        ),
+        (
+            H,
+            "from flask_core.audit import audited\n",
+            "from flask_core.audit import audited\nfrom flask_core.context import current_call\n",
+        ),
+        (H, "    AddItemParams,\n", ""),
+        (
+            H,
+            "    call, params = await read_action(AddItemParams)\n    result = await service().add_item(call, params)\n",
+            '    body = await request.get_json()\n    if not isinstance(body, dict):\n        raise ValueError("an object is expected")\n    result = await service().add_item(current_call(), body["params"])\n',
         ),
     ],
     "WB431": [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from waddlegen.facts.expressions import children, dotted
-from waddlegen.facts.python import BodyRead
+from waddlegen.facts.python import BodyRead, Function
 
 READS = frozenset(
     {"request.json", "request.form", "request.args", "request.values", "request.data"}
@@ -30,6 +31,42 @@ def reads(node: ast.AST) -> list[BodyRead]:
         made = _read(item)
         if made is not None:
             found.append(made)
+    for made in found:
+        _judge(made, nodes)
+    return found
+
+
+_HELPER = re.compile(
+    r"body|json|payload|param|input|form|data|args|query|field|content"
+)
+
+
+def may_borrow(function: Function) -> bool:
+    """Whether a function, a view perhaps, takes a body that another one reads for it."""
+    return bool(function.decorators) and any(
+        assign.value.kind in {"call", "await"}
+        and (
+            assign.target in function.subscripted
+            or _HELPER.search(assign.value.text.rpartition(".")[2])
+        )
+        for assign in function.assigns
+    )
+
+
+def borrowed(node: ast.AST) -> list[BodyRead]:
+    """What a function gets of helpers that may read the body, and how it checks that."""
+    nodes = list(_walk(node))
+    found = []
+    for item in nodes:
+        if not isinstance(item, ast.Assign) or not isinstance(
+            item.targets[0], ast.Name
+        ):
+            continue
+        value = item.value.value if isinstance(item.value, ast.Await) else item.value
+        name = dotted(value.func) if isinstance(value, ast.Call) else ""
+        if name and "." not in name.removeprefix("self."):
+            target = item.targets[0].id
+            found.append(BodyRead(item.lineno, name, target, none_checked=True))
     for made in found:
         _judge(made, nodes)
     return found
@@ -133,6 +170,99 @@ def _judge(made: BodyRead, nodes: list[ast.AST]) -> None:
             level = max(level, 2)
         _use(item, made)
     made.validated = ("", "presence", "manual", "schema")[level]
+    made.unasked = tuple(_unasked(made, nodes))
+
+
+def _unasked(made: BodyRead, nodes: list[ast.AST]) -> list[tuple[str, int]]:
+    """Keys that are taken with nothing asking for them, when all uses of the body are plain."""
+    names = {made.name} | _parts(made.name, nodes)
+    understood: set[int] = set()
+    asked: set[str] = set()
+    taken: list[tuple[str, int]] = []
+    for item in nodes:
+        for each in _plain_uses(item, asked):
+            understood.add(id(each))
+        if isinstance(item, ast.Subscript) and dotted(item.value) in names:
+            if isinstance(item.slice, ast.Constant) and isinstance(
+                item.slice.value, str
+            ):
+                if isinstance(item.ctx, ast.Load):
+                    taken.append((item.slice.value, item.lineno))
+                else:
+                    asked.add(item.slice.value)
+    for item in nodes:
+        if isinstance(item, ast.Name) and item.id in names:
+            if id(item) not in understood and isinstance(item.ctx, ast.Load):
+                return []
+    caught = _caught(nodes)
+    return [
+        (key, line)
+        for key, line in taken
+        if key not in asked and not any(a <= line <= b for a, b in caught)
+    ]
+
+
+def _parts(name: str, nodes: list[ast.AST]) -> set[str]:
+    """The names that hold a mapping inside a body: `params = body.get("params") or {}`."""
+    found: set[str] = set()
+    for item in nodes:
+        if isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name):
+            value = item.value
+            if isinstance(value, ast.BoolOp):
+                empty = value.values[-1]
+                value = value.values[0]
+                if isinstance(empty, ast.Dict) and isinstance(value, ast.Call):
+                    if dotted(value.func) == f"{name}.get":
+                        found.add(item.targets[0].id)
+    return found
+
+
+def _plain_uses(item: ast.AST, asked: set[str]) -> list[ast.expr]:
+    """The names that a node uses in a way that says what it asks; adds the keys it asks for."""
+    match item:
+        case ast.Subscript(value=ast.Name() as name, slice=ast.Constant()):
+            return [name]
+        case ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="get")):
+            if item.args and isinstance(item.args[0], ast.Constant):
+                asked.add(str(item.args[0].value))
+                return [name]
+        case ast.Call(func=ast.Name(id="isinstance" | "bool"), args=[first, *_]):
+            return [first]
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return [operand]
+        case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot()]):
+            return [left]
+        case ast.Compare(
+            left=ast.Constant(value=key),
+            ops=[ast.In() | ast.NotIn()],
+            comparators=[one],
+        ):
+            asked.add(str(key))
+            return [one]
+        case ast.BoolOp(values=values):
+            return list(values)
+        case ast.If(test=test) | ast.IfExp(test=test):
+            return [test]
+    return []
+
+
+_CATCH_KEYS = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
+
+
+def _caught(nodes: list[ast.AST]) -> list[tuple[int, int]]:
+    """The first and last lines of what catches a key that is missing."""
+    found = []
+    for item in nodes:
+        if isinstance(item, ast.Try):
+            kinds: list[ast.expr | None] = []
+            for handler in item.handlers:
+                several = isinstance(handler.type, ast.Tuple)
+                kinds += handler.type.elts if several else [handler.type]  # type: ignore
+            if any(
+                k is None or dotted(k).rpartition(".")[2] in _CATCH_KEYS for k in kinds
+            ):
+                found.append((item.body[0].lineno, item.body[-1].end_lineno or 0))
+    return found
 
 
 def _targets(node: ast.expr) -> list[ast.expr]:

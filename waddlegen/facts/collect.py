@@ -121,6 +121,8 @@ class _Collector:
             function.fragments, function.passes = sql.composed(node, function)
         if bodies.READS & function.names or bodies.METHODS & calls:
             function.bodies = bodies.reads(node)
+        if bodies.may_borrow(function):
+            function.borrowed = bodies.borrowed(node)
         if failopen.is_check(function, calls):
             function.fails_open += failopen.openings(node, function)
             function.fails_open += lenient.lenient(node, function)
@@ -416,6 +418,8 @@ class _Collector:
         test, value = node.test, value_of(node.test)
         if _always_holds(test):
             value = Value("bool", "True")
+        elif _is_itself(test):
+            value = Value("same", value.text, value.names)
         elif isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
             if value_of(test.comparators[0]).kind == "none":
                 value = Value("present", dotted(test.left), value.names)
@@ -834,7 +838,20 @@ def _always_holds(test: ast.expr) -> bool:
         case ast.Compare(left=ast.Call() as left, ops=[ast.GtE()], comparators=[other]):
             zero = isinstance(other, ast.Constant) and other.value == 0
             return zero and dotted(left.func) == "len"
+        case ast.Tuple(elts=[_, *_]):
+            return True  # `assert (x == 1, "why")`
     return False
+
+
+def _is_itself(test: ast.expr) -> bool:
+    """Whether a test compares a name, or a part of it, with the very same."""
+    if not isinstance(test, ast.Compare) or not isinstance(
+        test.ops[0], ast.Eq | ast.Is | ast.GtE | ast.LtE
+    ):
+        return False
+    sides = (test.left, test.comparators[0])
+    plain = all(isinstance(s, ast.Name | ast.Attribute | ast.Subscript) for s in sides)
+    return plain and ast.dump(sides[0]) == ast.dump(sides[1])
 
 
 def _between(annotation: ast.expr) -> str:

@@ -167,6 +167,8 @@ class BodyRead:
     silent: bool = False
     # Whether something asked if it, or a part of it, is there.
     asked: bool = False
+    # Keys that are taken of it with nothing asking whether they are there, and where.
+    unasked: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -249,6 +251,8 @@ class Function:
     names: set[str] = field(default_factory=set)
     asserts: list[Return] = field(default_factory=list)
     bodies: list[BodyRead] = field(default_factory=list)
+    # What may be a body that another function has read: `source` is what that is called.
+    borrowed: list[BodyRead] = field(default_factory=list)
     fails_open: list[FailOpen] = field(default_factory=list)
     exempt: list[Exempt] = field(default_factory=list)
     sql: list[Sql] = field(default_factory=list)

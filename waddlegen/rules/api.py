@@ -43,13 +43,32 @@ def path_without_version(module: ModuleSource) -> Iterator[Problem]:
     """
     for route in _business(module):
         if not re.match(r"/api/v\d+(/|$)", route.path) and "{}" not in route.path[:6]:
-            if re.match(
-                r"/(overlay|ws|static|router|modules|ui|admin/ui)(/|$)", route.path
-            ):
+            if _FOR_BROWSERS.search(route.path) or _INSIDE.match(route.path):
+                continue
+            if _answers_page(route):
                 continue
             yield module.problem(
                 route.file, route.line, f"`{route.path}` does not start with /api/v1"
             )
+
+
+# Pages and what they load are addresses that people keep, in a browser or in OBS.
+_FOR_BROWSERS = re.compile(
+    r"^/(ws|static|assets|router|modules|ui|admin/ui|source|embed|public|pages?|obs|login|"
+    r"logout|callback|oauth\w*|auth|favicon\.\w+|robots\.txt)(/|$)|"
+    r"^/[\w-]*(overlay|widget|browser[-_]?source|dashboard|player|frame)s?(/|$)|"
+    r"\.(html|js|css|png|svg|txt|xml|json)$"
+)
+# What only other modules call, behind a key of its own, has its own versions.
+_INSIDE = re.compile(r"/_?(internal|private|service)(/|$)")
+
+
+def _answers_page(route: Route) -> bool:
+    """Whether a view answers a browser: by a page, a file or another address."""
+    kinds = {call.last for call in route.function.calls}
+    return bool(kinds & {"render_template", "render_template_string", "redirect"}) or (
+        "send_file" in kinds or "send_from_directory" in kinds
+    )
 
 
 _ACTION = re.compile(r"/api/v1/action/[^/]+")

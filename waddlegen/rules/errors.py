@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from waddlegen.facts.python import Call, Function, Handler, PythonFile, Value
 from waddlegen.facts.routes import Route
@@ -92,6 +92,8 @@ def _guards(module: ModuleSource, file: PythonFile, name: str, depth: int) -> bo
 
 def _handles_everything(module: ModuleSource) -> bool:
     """Whether the application has a handler for every exception, or for 500."""
+    if _handled_by_library(module, _EVERYTHING):
+        return True
     for _, function in module.functions():
         for call in function.decorators:
             if call.last in {"errorhandler", "app_errorhandler"} and call.args:
@@ -111,6 +113,41 @@ def _handles_everything(module: ModuleSource) -> bool:
             }:
                 return True
     return False
+
+
+_EVERYTHING = frozenset({"Exception", "500", "InternalServerError", "HTTPException"})
+_PAGES = frozenset({"HTTPException", "Exception", "404", "405", "NotFound"})
+_REGISTERS = frozenset({"errorhandler", "app_errorhandler", "register_error_handler"})
+
+
+def _handled_by_library(module: ModuleSource, kinds: frozenset[str]) -> bool:
+    """Whether a function of flask_core that the module calls answers some errors for it."""
+    installed = module.once_for_all(
+        _handled_by_library, lambda: _installers(module.core[1])
+    )
+    return any(
+        kinds & caught
+        for name, caught in installed.items()
+        if name in module.calls_by_name
+    )
+
+
+def _installers(files: Sequence[PythonFile]) -> dict[str, set[str]]:
+    """The functions that register error handlers, and the errors that these are for."""
+    found: dict[str, set[str]] = {}
+    for file in files:
+        for number, function in enumerate(file.functions):
+            if function.parent != 0 or function.name.startswith("<"):
+                continue
+            caught = {
+                call.args[0].text.rpartition(".")[2]
+                for inner in file.within(number)
+                for call in (*inner.decorators, *inner.calls)
+                if call.last in _REGISTERS and call.args
+            }
+            if caught:
+                found[function.name] = caught
+    return found
 
 
 def _can_fail(function: Function) -> bool:
@@ -165,6 +202,7 @@ def swallowed_exception(module: ModuleSource) -> Iterator[Problem]:
             continue
         for handler in function.handlers:
             message = _swallows(handler) or _claims_success(function, handler)
+            message = message or _falls_back(function, handler)
             refuses = handler.returns is not None and handler.returns.text == "False"
             if refuses and handler.types and _REFUSES.search(function.name):
                 continue
@@ -215,6 +253,57 @@ def _claims_success(function: Function, handler: Handler) -> str:
     if mine and any((r.value, r.strings) == (value, mine.strings) for r in told):
         return "a failure is answered here as success is, and nobody learns of it"
     return ""
+
+
+def _falls_back(function: Function, handler: Handler) -> str:
+    """What a clause hides that catches everything and answers what was written beforehand."""
+    if handler.does not in {"return", "other"} or not handler.broad or handler.logs:
+        return ""
+    if {name.rpartition(".")[2] for name in handler.body_calls} - _COPIES:
+        return ""
+    value = handler.returns
+    given = value is None and _is_given_nothing(function, handler)
+    if not given and (value is None or not _is_prepared(function, value)):
+        return ""
+    asks = any(
+        call.awaited and call.line < handler.line and call.handler is None
+        for call in function.calls
+        if {"Exception", "BaseException", "*"} & set(call.guarded)
+    )
+    if asks:
+        return "every error becomes a prepared answer here, and nobody learns of it"
+    return ""
+
+
+_COPIES = frozenset(
+    {"dict", "list", "set", "tuple", "copy", "deepcopy", "copy.deepcopy"}
+)
+
+
+def _is_given_nothing(function: Function, handler: Handler) -> bool:
+    """Whether all that a clause does is to go on with an empty container, or a constant."""
+    given = [a for a in function.assigns if handler.line < a.line <= handler.last_line]
+    return bool(given) and all(
+        (
+            each.value.kind in {"dict", "list"}
+            and not (each.value.text or each.value.names)
+        )
+        or (each.value.kind in {"name", "call"} and _is_prepared(function, each.value))
+        for each in given
+    )
+
+
+def _is_prepared(function: Function, value: Value) -> bool:
+    """Whether a value is a constant of the program, or a copy of one."""
+    given = {p.name for p in function.parameters}
+    given |= {assign.target for assign in function.assigns}
+    names = set(value.names) - _COPIES
+    if any(name.partition(".")[0] in given for name in names):
+        return False
+    if value.kind in {"str", "num", "bool"}:
+        return bool(value.text)
+    last = [name.removesuffix(".copy").rpartition(".")[2] for name in names]
+    return bool(names) and all(name.lstrip("_").isupper() for name in last)
 
 
 def _swallows(handler: Handler) -> str:
@@ -419,7 +508,7 @@ def html_for_unknown_paths(module: ModuleSource) -> Iterator[Problem]:
                 caught |= {value.text for value in call.args[:1]}
             if re.search(r"(install|register|setup|add)_.*error", call.last):
                 return
-    if caught & {"HTTPException", "Exception", "404", "405", "NotFound"}:
+    if caught & _PAGES or _handled_by_library(module, _PAGES):
         return
     for file, function, call in module.calls():
         if call.last in {"Quart", "Flask"} or (

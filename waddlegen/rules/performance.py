@@ -18,8 +18,9 @@ from waddlegen.facts.python import (
     Value,
 )
 from waddlegen.findings import Problem, Severity
+from waddlegen.rules.clients import client_that_waits
 from waddlegen.rules.rule import rule
-from waddlegen.source import ModuleSource
+from waddlegen.source import ModuleSource, run_elsewhere
 
 _BLOCKING = {
     "time.sleep": "use `await asyncio.sleep`",
@@ -29,6 +30,7 @@ _BLOCKING = {
     "subprocess.check_output": "use asyncio.create_subprocess_exec",
     "subprocess.check_call": "use asyncio.create_subprocess_exec",
     "subprocess.getoutput": "use asyncio.create_subprocess_exec",
+    "subprocess.getstatusoutput": "use asyncio.create_subprocess_exec",
     "os.system": "use asyncio.create_subprocess_exec",
     "psycopg2.connect": "use an asynchronous driver, or asyncio.to_thread",
     "sqlite3.connect": "use an asynchronous driver, or asyncio.to_thread",
@@ -37,6 +39,15 @@ _BLOCKING = {
     "smtplib.SMTP_SSL": "use asyncio.to_thread",
     "socket.create_connection": "use asyncio.open_connection",
     "socket.gethostbyname": "use loop.getaddrinfo",
+    "socket.gethostbyname_ex": "use loop.getaddrinfo",
+    "socket.gethostbyaddr": "use loop.getnameinfo",
+    "socket.getfqdn": "use loop.getnameinfo",
+    "socket.getaddrinfo": "use loop.getaddrinfo",
+    "socket.getnameinfo": "use loop.getnameinfo",
+    "dns.resolver.resolve": "use dns.asyncresolver",
+    "dns.resolver.query": "use dns.asyncresolver",
+    "dns.resolver.resolve_address": "use dns.asyncresolver",
+    "urllib.request.urlretrieve": "use an asynchronous client",
     "input": "a service has no terminal",
 }
 _REQUESTS = frozenset("get post put patch delete head options request".split())
@@ -64,14 +75,15 @@ def blocking_call_in_async(module: ModuleSource) -> Iterator[Problem]:
                 continue
             yield from _lazy_pages(module, file, function)
             for call in function.calls:
-                why = _blocks(module, file, call, dals) or _blocks_below(
-                    module, file, function, call, dals
-                )
+                why = _blocks(module, file, call, dals)
+                found = None
                 if not why:
-                    found = _blocks_in_object(module, function, call)
-                    if found:
-                        why = _says(call, found.call)
-                        place = (found.file.path, found.call.line)
+                    found = _blocks_below(module, file, function, call, dals)
+                    found = found or _blocks_in_object(module, function, call)
+                if found:
+                    why = _says(call, found.call)
+                    place = (found.file.path, found.call.line)
+                    if found.file is not file or not _is_threaded(module, call.last):
                         inner[place] = _inside(module, found, file, call)
                 if why:
                     yield module.problem(file, call.line, why, call.column)
@@ -83,6 +95,21 @@ class _Blocking(NamedTuple):
 
     file: PythonFile
     call: Call
+
+
+def _is_threaded(module: ModuleSource, name: str) -> bool:
+    """Whether a function is run in a thread elsewhere, as it should be here."""
+    return name in module.once(_is_threaded, lambda: _threaded(module))
+
+
+def _threaded(module: ModuleSource) -> set[str]:
+    """The names of the functions that the module hands to threads."""
+    return {
+        inner.last
+        for name in ("to_thread", "run_sync", "run_in_threadpool", "run_in_executor")
+        for _, call in module.calls_by_name.get(name, ())
+        if (inner := run_elsewhere(call)) is not None
+    }
 
 
 def _says(call: Call, inner: Call) -> str:
@@ -128,20 +155,32 @@ def _blocks_below(
     call: Call,
     dals: set[str],
     depth: int = 2,
-) -> str:
-    """Why a function of the module that is called here blocks; nothing when it does not."""
+) -> _Blocking | None:
+    """The call that blocks inside a function of the module that is called here."""
     for other, function in _below(module, file, caller, call):
-        if function.is_async or function.yields or function.decorators:
+        if not _runs_at_once(function):
             continue
         for inner in function.calls:
-            blocks = _blocks(module, other, inner, dals)
-            if blocks or _asks_redis(module, other, inner):
-                return _says(call, inner)
+            if _blocks(module, other, inner, dals):
+                return _Blocking(other, inner)
             if depth and inner.last != call.last:
                 deeper = _blocks_below(module, other, function, inner, dals, depth - 1)
                 if deeper:
-                    return _says(call, inner)
-    return ""
+                    return deeper
+    return None
+
+
+def _runs_at_once(function: Function) -> bool:
+    """Whether calling a function runs its body, then and there."""
+    if function.is_async or function.yields:
+        return False
+    return all(call.last in _TRANSPARENT for call in function.decorators)
+
+
+# Decorators that leave the call of a function what it is.
+_TRANSPARENT = frozenset(
+    "staticmethod classmethod property cached_property lru_cache cache override final".split()
+)
 
 
 def _below(
@@ -150,7 +189,7 @@ def _below(
     """The functions that a call may run at once: of the module, or of the same class."""
     if call.awaited:
         return
-    if call.receiver == "self" and caller.cls:
+    if call.receiver in {"self", "cls", caller.cls} and caller.cls:
         for function in file.functions:
             if function.cls == caller.cls and function.name == call.last:
                 yield file, function
@@ -191,7 +230,7 @@ def _blocks_in_object(
     if not all(m.cls for _, m in methods) or not _one_family(module, methods):
         return None
     for file, method in methods:
-        if method.is_async or method.yields or method.decorators:
+        if not _runs_at_once(method):
             continue
         dals = _dals(module, file)
         for inner in method.calls:
@@ -222,29 +261,6 @@ def _one_family(
         if made.name in names
     }
     return bool(set.intersection(*(bases.get(name, {name}) for name in names)))
-
-
-_COMMANDS = frozenset(
-    "get set setex delete hget hset hgetall incr decr expire exists lpush rpush lrange publish "
-    "mget mset sadd smembers zadd zrange ping keys scan".split()
-)
-
-
-def _asks_redis(module: ModuleSource, file: PythonFile, call: Call) -> bool:
-    """Whether a call goes to a client of redis that waits."""
-    if call.last not in _COMMANDS or call.awaited:
-        return False
-    return any(
-        made.target == call.receiver
-        and module.code.origin(file, made.name)
-        in {
-            "redis.Redis",
-            "redis.StrictRedis",
-            "redis.from_url",
-            "redis.Redis.from_url",
-        }
-        for made in file.calls
-    )
 
 
 def _dals(module: ModuleSource, file: PythonFile) -> set[str]:
@@ -289,20 +305,10 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
         )
     if call.last in {"commit", "rollback"} and call.receiver in dals:
         return f"`{name}` blocks until the database answers; run it in a thread"
-    if call.last not in {"get_paginator", "close"} and _is_aws(module, file, call):
-        return f"`{name}` blocks until AWS answers; run it in a thread"
+    client = client_that_waits(module, file, call)
+    if client:
+        return f"`{name}` blocks every other request until {client} answers; run it in a thread"
     return ""
-
-
-_AWS = frozenset({"boto3.client", "boto3.resource"})
-
-
-def _is_aws(module: ModuleSource, file: PythonFile, call: Call) -> bool:
-    """Whether a call is one of a client of AWS that the file makes."""
-    if not any(name.rpartition(".")[2] in module.calls_by_name for name in _AWS):
-        return False
-    receiver = call.receiver
-    return any(made.name in _AWS and made.target == receiver for made in file.calls)
 
 
 def _pydal_chain(call: Call, dals: set[str]) -> bool:
@@ -325,15 +331,8 @@ def _pydal_chain(call: Call, dals: set[str]) -> bool:
 
 
 def _is_library(file: PythonFile, head: str, library: str) -> bool:
-    """Whether a name is a library, or a session of it."""
-    for each in file.imports:
-        if each.module == library and each.alias == head:
-            return True
-    return any(
-        call.target in {head, f"self.{head}"}
-        and call.name in {f"{library}.Session", f"{library}.session"}
-        for call in file.calls
-    )
+    """Whether a name is a library."""
+    return any(e.module == library and e.alias == head for e in file.imports)
 
 
 _QUERIES = frozenset(
@@ -476,8 +475,28 @@ def _queries_below(
         if other.is_async and not (call.awaited or _is_gathered(function, call)):
             continue
         if (receiver == "self") == bool(other.cls):
-            return any(_is_query(each) for each in other.calls) or bool(other.sql)
-    return False
+            # A part of what there is may be a few of them.
+            part = call.loop is not None and call.loop.over.text.endswith("[*]")
+            return bool(other.sql) or any(
+                _is_query(each)
+                or (not part and _queries_in_object(module, other, each))
+                for each in other.calls
+            )
+    return not receiver and _queries_elsewhere(module, file, function, call)
+
+
+def _queries_elsewhere(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> bool:
+    """Whether a function that is imported from another file asks a database."""
+    if not any(each.alias == call.name for each in file.imports):
+        return False
+    places = module.code.resolve(file, call.name)
+    found = [other.functions[number] for other, number in places]
+    awaited = call.awaited or _is_gathered(function, call)
+    return bool(found) and all(
+        not each.cls and each.is_async == awaited and _reads(each) for each in found
+    )
 
 
 def _is_gathered(function: Function, call: Call) -> bool:
@@ -1097,6 +1116,112 @@ def _handles_itself(module: ModuleSource, file: PythonFile, call: Call) -> bool:
             if inner.is_async and inner.handlers:
                 return True
     return False
+
+
+@rule("WB559", severity=Severity.WARNING, topic="exception", checklist="CQ4")
+def failures_nobody_looks_at(module: ModuleSource) -> Iterator[Problem]:
+    """Errors come back among the results of `gather`, and nothing looks for them.
+
+    With `return_exceptions=True` nothing is raised and nothing is logged: what failed is left
+    out without a word. Log what is an exception, or count it in the answer.
+
+    Bad:
+        found = await asyncio.gather(*jobs, return_exceptions=True)
+        return [each for each in found if isinstance(each, dict)]
+    Good:
+        for each in found:
+            if isinstance(each, Exception):
+                logger.error("a job failed", exc_info=each)
+    """
+    for function, call in module.calls_by_name.get("gather", ()):
+        given = call.keywords.get("return_exceptions")
+        if given is None or given.text != "True" or not call.awaited:
+            continue
+        file = next(f for f in module.python if function in f.functions)
+        if call.target:
+            silent = _leaves_failures_out(function, call)
+        else:
+            silent = call.bare and not _may_fail_in_peace(module, file, function, call)
+        if silent:
+            message = "what fails here comes back as a value, and nothing looks for it"
+            yield module.problem(file, call.line, message, call.column)
+
+
+_TELLS = re.compile(
+    r"(^|[._])(log\w*|error|warning|warn|exception|critical|capture\w*|record\w*|inc|fail\w*)$"
+    r"|(^|[._])log(ger|ging)?\.(debug|info|log)$"
+)
+
+
+def _is_about(over: Value, names: set[str]) -> bool:
+    """Whether a loop goes over one of some names, or over a method of it."""
+    return any(n in names or n.rpartition(".")[0] in names for n in over.names)
+
+
+_COUNTED = re.compile(r"fail|err|lost|miss|bad|broken|skipped", re.I)
+_LOOKS_ON = frozenset(
+    "isinstance len zip enumerate list tuple sorted filter map".split()
+)
+
+
+def _leaves_failures_out(function: Function, call: Call) -> bool:
+    """Whether results are gone through, and what failed among them is told to nobody."""
+    name = call.target
+    later = [each for each in function.calls if each.line > call.end_line]
+    about = {name, *(a.target for a in function.assigns if name in a.value.names)}
+    looped = [loop for loop in function.loops if name in loop.over.names]
+    if "." in name or not looped:
+        return False
+    for each in later:
+        values = (*each.args, *each.keywords.values())
+        handed = any(v.text == name or v.text == f"*{name}" for v in values)
+        if handed and each.last not in _LOOKS_ON:
+            return False
+        if _TELLS.search(each.name):
+            return False
+        within = each.loop is not None and _is_about(each.loop.over, about)
+        if within and each.bare:
+            return False  # something is done with each of them
+        if each.last in {"len", "sum"} and any(about & set(v.names) for v in values):
+            return False
+    if any(each.value.text == name for each in function.returns):
+        return False
+    counted = any(
+        a.augmented and _COUNTED.search(a.target) and a.line > call.end_line
+        for a in function.assigns
+    )
+    return not (counted or function.raises)
+
+
+def _may_fail_in_peace(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> bool:
+    """Whether the results may be dropped: at the end of things, or of what logs by itself."""
+    if _ENDS.search(function.name) or _is_start(function):
+        return True
+    if any(each.last in {"cancel", "close", "aclose"} for each in function.calls):
+        return True
+    if not call.args:
+        return True
+    names = [n for value in call.args for n in value.names]
+    names += [
+        n
+        for assign in function.assigns
+        if assign.target in names
+        for n in assign.value.names
+    ]
+    inner = [
+        other.functions[number]
+        for name in names
+        for other, number in module.code.resolve(file, name)
+        if other.functions[number].is_async
+    ]
+    return not inner or any(each.handlers for each in inner)
+
+
+_ENDS = re.compile(
+    r"close|stop|shutdown|clean|teardown|disconnect|cancel|drain|flush|exit", re.I
+)
 
 
 @rule("WB555", severity=Severity.WARNING, topic="async", checklist=None)

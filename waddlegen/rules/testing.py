@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waddlegen.facts.python import Call, Function, PythonFile, Return
+from waddlegen.facts.python import Call, Function, PythonFile, Return, Value
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     benchmarked,
@@ -91,13 +91,15 @@ def _empty_assertions(
     """The assertions of a test that hold whatever the program does, and why."""
     inner = [function, *_nested(file, function)]
     asserts = [each for part in inner for each in part.asserts]
-    calls = [call for part in inner for call in part.calls]
+    calls = [call for part in inner for call in (*part.decorators, *part.calls)]
     told: set[int] = set()
     for each in asserts:
         why, line = _empty(module, each, calls), each.line
         if each.swallowed:
             why, line = "what fails above is swallowed here", each.swallowed
-        elif mocked := _mocked_answer(file, each, calls):
+        elif each.value.kind == "same":
+            why = "this compares a value with itself"
+        elif mocked := _mocked_answer(module, file, each, inner):
             why = f"this test asserts what its own mock of {mocked} answers"
         elif all(map(_is_constant, asserts)) and _cannot_fail(module, file, function):
             why = "this test asserts a constant"
@@ -122,7 +124,7 @@ def _cannot_fail(module: ModuleSource, file: PythonFile, function: Function) -> 
     asserts = [each for part in inner for each in part.asserts]
     calls = [call for part in inner for call in part.calls]
     answers = {c.target for c in calls if _CLIENT.search(c.receiver) and c.target}
-    weak = [_weakness(module, file, each, answers, calls) for each in asserts]
+    weak = [_weakness(module, file, each, answers, inner) for each in asserts]
     if not all(weak):
         return ""
     if any(_HELPERS.search(call.last) or _HELPERS.search(call.name) for call in calls):
@@ -152,18 +154,19 @@ def _weakness(
     file: PythonFile,
     each: Return,
     answers: set[str],
-    calls: list[Call],
+    inner: list[Function],
 ) -> str:
     """Why an assertion holds whatever the program does; nothing when it may not."""
+    calls = [call for part in inner for call in part.calls]
     if each.value.kind in {"present", "name"} and each.value.text in answers:
         return "any answer at all satisfies this test"
     if each.perhaps:
         return "this test asserts something after some answers alone"
     if _is_constant(each):
         return "this test asserts a constant"
-    if _empty(module, each, calls) or each.swallowed:
+    if _empty(module, each, calls) or each.swallowed or each.value.kind == "same":
         return "this test cannot fail"
-    mocked = _mocked_answer(file, each, calls)
+    mocked = _mocked_answer(module, file, each, inner)
     if mocked:
         return f"this test asserts what its own mock of {mocked} answers"
     return ""
@@ -179,9 +182,15 @@ def _is_constant(each: Return) -> bool:
 _DOUBLES = frozenset({"Mock", "MagicMock", "AsyncMock"})
 
 
-def _mocked_answer(file: PythonFile, each: Return, calls: list[Call]) -> str:
+def _mocked_answer(
+    module: ModuleSource, file: PythonFile, each: Return, inner: list[Function]
+) -> str:
     """The replaced function whose answer is all that an assertion looks at, if any."""
-    spelled = dict(_replaced(file, calls))
+    calls = [call for part in inner for call in (*part.decorators, *part.calls)]
+    spelled = dict(_replaced(file, calls, inner))
+    for parameter in inner[0].parameters:
+        for name in _fixed_methods(module).get(parameter.name, ()):
+            spelled[f"{parameter.name}.{name}"] = name
     if not spelled:
         return ""
     asked = {call.name: spelled[call.name] for call in calls if call.name in spelled}
@@ -195,26 +204,93 @@ def _mocked_answer(file: PythonFile, each: Return, calls: list[Call]) -> str:
     return ""
 
 
-def _replaced(file: PythonFile, calls: list[Call]) -> Iterator[tuple[str, str]]:
+def _replaced(
+    file: PythonFile, calls: list[Call], inner: list[Function]
+) -> Iterator[tuple[str, str]]:
     """Under which names a test calls what it has replaced by a fixed answer, and what."""
+    given = _given_answers(inner)
+    yield from ((name, name) for name in given if "." in name)
+    own = {part.name for part in inner[1:]}
     for call in calls:
-        fixed = "return_value" in call.keywords
+        fixed = "return_value" in call.keywords or call.target in given
         first = call.args[0].text if call.args else ""
         second = call.args[1] if len(call.args) > 1 else None
         if call.last in _DOUBLES and fixed and "." in call.target:
             yield call.target, call.target
-        elif call.last == "patch" and fixed and first:
-            yield from ((name, first) for name in _spellings(file, first))
-            yield call.target or first, first
-        elif second is None or second.kind != "str":
+        elif call.name in _PATCHES and first:
+            if fixed or _takes_place(call.argument(1, "new"), calls, own):
+                for spelled in _spellings(file, first):
+                    holder, _, name = spelled.rpartition(".")
+                    yield spelled, first
+                    if holder.rpartition(".")[2][:1].isupper():
+                        yield from _of_object(holder, name, call, calls)
+                yield call.target or first, first
+        elif second is None:
             continue
-        elif call.name.endswith("patch.object") and fixed:
-            whole = f"{first}.{second.text}"
-            yield whole, whole
-            yield call.target or whole, whole
-        elif call.name == "monkeypatch.setattr" and len(call.args) > 2:
-            if _is_fixed(call.args[2].text, call.args[2].kind, calls):
-                yield f"{first}.{second.text}", f"{first}.{second.text}"
+        elif call.name == "monkeypatch.setattr" and len(call.args) == 2:
+            if _takes_place(second, calls, own):
+                yield from ((name, first) for name in _spellings(file, first))
+        elif second.kind == "str" and call.name.endswith("patch.object"):
+            if fixed or _takes_place(call.argument(2, "new"), calls, own):
+                yield from _of_object(first, second.text, call, calls)
+        elif second.kind == "str" and call.name == "monkeypatch.setattr":
+            if _takes_place(call.argument(2, "value"), calls, own):
+                yield from _of_object(first, second.text, call, calls)
+
+
+@once
+def _fixed_methods(module: ModuleSource) -> dict[str, set[str]]:
+    """The methods, by the name of a fixture, that it gives a fixed answer on what it makes."""
+    found: dict[str, set[str]] = {}
+    for file in module.tests:
+        for function in file.functions:
+            if not any(call.last == "fixture" for call in function.decorators):
+                continue
+            for call in function.calls:
+                holder, _, name = call.target.rpartition(".")
+                fixed = call.last in _DOUBLES and "return_value" in call.keywords
+                if fixed and holder and "." not in holder:
+                    # What is made by hand of doubles alone stands in for something else.
+                    made = [a.value for a in function.assigns if a.target == holder]
+                    if made and made[0].text.rpartition(".")[2] not in _DOUBLES:
+                        found.setdefault(function.name, set()).add(name)
+    return found
+
+
+def _given_answers(inner: list[Function]) -> set[str]:
+    """What a test has told what to answer: `service.total.return_value = 5`, a lambda."""
+    found: set[str] = set()
+    for part in inner:
+        for assign in part.assigns:
+            name = assign.target.removesuffix(".return_value")
+            plain = "()" not in name and "[" not in name
+            if plain and (name != assign.target or assign.value.text == "Lambda"):
+                found.add(name)
+    return found
+
+
+_PATCHES = frozenset({"patch", "mock.patch", "unittest.mock.patch", "mocker.patch"})
+
+
+def _of_object(
+    holder: str, name: str, call: Call, calls: list[Call]
+) -> Iterator[tuple[str, str]]:
+    """The names of a replaced attribute: of the holder, or of objects of that class."""
+    whole = f"{holder}.{name}"
+    yield whole, whole
+    if call.target:
+        yield call.target, whole
+    for made in calls:
+        if made.name == holder and made.target:
+            yield f"{made.target}.{name}", whole
+    yield f"{holder}().{name}", whole
+
+
+def _takes_place(value: Value | None, calls: list[Call], own: set[str]) -> bool:
+    """Whether something that takes a function's place answers what the test gave it."""
+    if value is None:
+        return False
+    return value.text in own or _is_fixed(value.text, value.kind, calls)
 
 
 def _is_fixed(text: str, kind: str, calls: list[Call]) -> bool:
@@ -229,12 +305,11 @@ def _is_fixed(text: str, kind: str, calls: list[Call]) -> bool:
 
 def _spellings(file: PythonFile, target: str) -> Iterator[str]:
     """How a file may call what `patch` names by its whole path."""
-    holder, _, name = target.rpartition(".")
     for each in file.imports:
         if each.origin == target:
             yield each.alias
-        elif each.origin == holder:
-            yield f"{each.alias}.{name}"
+        elif target.startswith(f"{each.origin}."):
+            yield each.alias + target[len(each.origin) :]
 
 
 # Of a mock, such an attribute is there whether it was called or not; it has to be called.
@@ -432,6 +507,89 @@ def _runs_that_never_fail(module: ModuleSource) -> Iterator[Problem]:
                 yield Problem(
                     *(workflow.path, number, message), hint=_HINT, topic="lint"
                 )
+
+
+@rule("WB309", severity=Severity.ERROR, topic="tests", checklist=None)
+def suite_that_cannot_fail(module: ModuleSource) -> Iterator[Problem]:
+    """A shell suite compares a value with itself, or ends well whatever it has found.
+
+    It is green whatever the service answers, and hides what is broken. Compare with what is
+    wanted, and end with a status that says how it went.
+
+    Bad:
+        check "no key" "$status" "$status"
+        exit 0
+    Good:
+        check "no key" 401 "$status"
+        [ "$FAILED" -eq 0 ]
+    """
+    for inside in shell_suites(module):
+        text = module.read(inside) or ""
+        lines = [line.split(" #")[0].rstrip() for line in text.splitlines()]
+        for number, line in enumerate(lines, 1):
+            if "$" in line and _compares_itself(text, line):
+                message = "this compares a value with itself: it passes whatever comes"
+                yield module.problem(inside, number, message)
+            elif _TRUE_ANYWAY.search(line):
+                message = "`|| true` makes this hold whatever comes"
+                yield module.problem(inside, number, message)
+        line_of_count = _failures_forgotten(lines)
+        if line_of_count:
+            message = (
+                "failures are counted, and the suite ends well with them all the same"
+            )
+            yield module.problem(inside, line_of_count, message)
+
+
+# Of these, what is given twice is compared with itself.
+_COMPARES = re.compile(
+    r"^\s*(?:same|equal\w*|expect\w*|assert\w*|check\w*|compare\w*|verify\w*|test_\w+)\b"
+)
+_TWICE = re.compile(r"(\"?\$\{?\w+\}?\"?)\s+\1(?=\s|$|;)")
+_TESTED_TWICE = re.compile(
+    r"(?:\[\[?|\btest)\s+(\"?\$\{?\w+\}?\"?)\s+(?:==?|-eq)\s+\1(?=\s|$|;|\])"
+)
+_TRUE_ANYWAY = re.compile(
+    r"^\s*(?:if\s+)?(?:\[\[?\s.*\]\]?|test\s.*|grep\s+-q.*)\s*\|\|\s*true\s*(?:;\s*then\s*)?$"
+)
+
+
+def _compares_itself(text: str, line: str) -> bool:
+    """Whether a line compares what it holds with the same."""
+    if _TESTED_TWICE.search(line):
+        return True
+    called = _COMPARES.match(line)
+    if called is None or not _TWICE.search(line):
+        return False
+    name = called[0].strip()
+    body = re.search(
+        rf"(?ms)^\s*(?:function\s+)?{name}\s*(?:\(\))?\s*\{{(.*?)(?:^\s*\}}|\Z)", text
+    )
+    return (
+        body is not None and re.search(r"\s(?:==?|!=|-eq|-ne)\s", body[1]) is not None
+    )
+
+
+_COUNTS = re.compile(
+    r"^\s*\(?\(?\s*(?:let\s+)?(FAIL\w*|ERRORS?|failed|failures|fails|errors)\s*(?:\+\+|\+=|=\s*\$\(\(|=1\b)",
+)
+
+
+def _failures_forgotten(lines: list[str]) -> int:
+    """The line in which failures are counted that no status speaks of; 0 for none."""
+    counted = [
+        (n, m[1]) for n, line in enumerate(lines, 1) if (m := _COUNTS.match(line))
+    ]
+    if not counted:
+        return 0
+    name = counted[0][1]
+    ends = [line.strip() for line in lines if line and not line.startswith("#")]
+    speaks = re.compile(
+        rf"\b(?:exit|return)\s+(?:[1-9]|\"?\$)|^(?:\[|test\b|\(\().*\b{name}\b|"
+        r"^\s*(?:false|trap)\b|&&\s*exit|set\s+-\w*e.*errexit"
+    )
+    said = any(speaks.search(line) for line in ends if not _COUNTS.match(line))
+    return 0 if said or ends[-1].startswith((". ", "source ")) else counted[0][0]
 
 
 @rule("WB303", severity=Severity.WARNING, topic="tests", checklist="T1")

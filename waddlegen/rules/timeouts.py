@@ -38,6 +38,8 @@ def call_without_timeout(module: ModuleSource) -> Iterator[Problem]:
 
 def _of_file(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
     """The calls of one file."""
+    yield from _stubs(module, file)
+    yield from _servers(module, file)
     known = {name: _library(file, name) for name in (*_HTTP, "urllib.request")}
     sessions = _sessions(module, file)
     if not (any(known.values()) or sessions):
@@ -62,6 +64,64 @@ def _of_file(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
         elif known["requests"]:
             message = _handed_over(call, known["requests"] | aliases)
         if message:
+            yield module.problem(file, call.line, message, call.column)
+
+
+def _stubs(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
+    """Calls over gRPC, which wait for ever unless each is given a deadline."""
+    made = {
+        call.target
+        for call in file.calls
+        if call.last.endswith("Stub") and call.target and len(call.args) == 1
+    }
+    if not made or not any(_is_grpc(each.module, each.name) for each in file.imports):
+        return
+    for call in file.calls:
+        if call.receiver in made and call.last[:1].isupper() and not _bounded(call):
+            if not _waited_for(file, call):
+                message = "this call waits for ever; pass timeout="
+                yield module.problem(file, call.line, message, call.column)
+
+
+def _is_grpc(module: str, name: str) -> bool:
+    """Whether an import is of gRPC, or of stubs made for it."""
+    return module.partition(".")[0] == "grpc" or f"{module}.{name}".endswith(
+        "_pb2_grpc"
+    )
+
+
+def _waited_for(file: PythonFile, call: Call) -> bool:
+    """Whether a call stands inside `wait_for`, which gives up."""
+    return any(
+        each.last in {"wait_for", "timeout", "move_on_after", "fail_after"}
+        and each.line <= call.line <= each.end_line
+        for each in file.calls
+    )
+
+
+# What opens a connection and waits for ever unless it is told: the place of its timeout.
+_OPENED = {
+    "smtplib.SMTP": 3,
+    "smtplib.SMTP_SSL": 5,
+    "http.client.HTTPConnection": 2,
+    "http.client.HTTPSConnection": 9,
+    "ftplib.FTP": 4,
+    "imaplib.IMAP4_SSL": 9,
+    "httplib2.Http": 1,
+    "socket.create_connection": 1,
+    "telnetlib.Telnet": 2,
+}
+_OPENERS = frozenset(name.rpartition(".")[2] for name in _OPENED)
+
+
+def _servers(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
+    """Connections of the standard library, whose default is to wait for ever."""
+    for call in file.calls:
+        if call.last not in _OPENERS or call.double_star or "timeout" in call.keywords:
+            continue
+        place = _OPENED.get(module.code.origin(file, call.name))
+        if place is not None and len(call.args) <= place:
+            message = f"`{call.name}` waits for ever; pass timeout="
             yield module.problem(file, call.line, message, call.column)
 
 
@@ -97,14 +157,24 @@ def _handed_over(call: Call, requests: set[str]) -> str:
 
 
 def _is_endless(call: Call) -> bool:
-    """Whether a call makes a timeout that is none."""
-    if call.last not in _TIMEOUTS or len(call.args) > 1:
+    """Whether a call makes a timeout that leaves the answer all the time it likes."""
+    if call.last not in _TIMEOUTS or call.star or call.double_star:
         return False
-    total = call.argument(0, "total") or call.argument(0, "timeout")
-    bounds = {"sock_read", "connect", "sock_connect", "read"}
-    return (
-        total is not None and total.kind == "none" and not bounds & set(call.keywords)
-    )
+    if call.last == "ClientTimeout":
+        total, read = call.argument(0, "total"), call.argument(2, "sock_read")
+        return _is_missing(total) and _is_missing(read)
+    if len(call.args) > 1:
+        return False
+    every = call.argument(0, "timeout")
+    read = call.keywords.get("read", every)
+    if "total" in call.keywords or (every is None and "read" not in call.keywords):
+        return False
+    return _is_missing(read)
+
+
+def _is_missing(value: Value | None) -> bool:
+    """Whether a bound is not given, or given as None."""
+    return value is None or value.kind == "none"
 
 
 def _endless(module: ModuleSource, file: PythonFile) -> frozenset[str]:
@@ -207,6 +277,8 @@ def _is_none(
     """Whether a timeout that is given is none: as such, by its name or made on the spot."""
     if given.kind == "none" or given.text in endless:
         return True
+    if given.kind == "list" and given.text.endswith(",None"):
+        return True  # requests: a time to connect, and none to read
     if given.kind != "call" or file is None:
         return False
     made = given.text.rpartition(".")[2]
@@ -261,14 +333,22 @@ def _switched_off(module: ModuleSource) -> Iterator[Problem]:
         endless = _endless(module, file)
         for function in file.functions:
             for each in function.timeouts:
-                if each.value.kind == "none" or each.value.text in endless:
+                if _is_none_here(each, file, endless):
                     if _owner(function, each) in spread:
                         yield module.problem(file, each.line, _OFF, each.column)
             for call in function.calls:
                 given = call.keywords.get("timeout")
-                if call.name == "dict" and given is not None and given.kind == "none":
+                if call.name != "dict" or given is None:
+                    continue
+                if _is_none(given, call, file, endless):
                     if call.target.rpartition(".")[2] in spread:
                         yield module.problem(file, call.line, _OFF, call.column)
+
+
+def _is_none_here(each: Assign, file: PythonFile, endless: frozenset[str]) -> bool:
+    """Whether an entry of a mapping is a timeout that is none."""
+    place = Call(each.target, each.line, each.column, end_line=each.line)
+    return _is_none(each.value, place, file, endless)
 
 
 _OFF = "this switches the timeout off: a client made with it waits for ever"

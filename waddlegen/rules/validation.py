@@ -9,7 +9,14 @@ from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Assign, BodyRead, Call, Function, PythonFile, Value
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Problem, Severity
-from waddlegen.measures import models_of, once, validation_of
+from waddlegen.measures import (
+    functions_anywhere,
+    models_of,
+    once,
+    reader_of,
+    reads_json,
+    validation_of,
+)
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -437,4 +444,136 @@ def _has_bound(file: PythonFile, each: Assign) -> bool:
         and (not call.args or each.target in {v.text for v in call.args})
         for function in file.functions
         for call in function.decorators
+    )
+
+
+@rule("WB427", severity=Severity.ERROR, topic="validation", checklist="S2")
+def field_that_may_be_missing(module: ModuleSource) -> Iterator[Problem]:
+    """A field is taken out of the body, and nothing asks whether it is there.
+
+    Without it the view ends in a KeyError: 500 where the caller should read 400. Check the body
+    against a schema, or ask for the field first.
+
+    Bad:
+        params = await read_params()
+        channel = params["channel_id"]
+    Good:
+        wanted = Channel.model_validate(await read_params())
+    """
+    for route in module.routes:
+        if route.is_open or route.websocket or route.is_webhook:
+            continue
+        if _answers_keys(module) or _checked_before(module, route):
+            continue
+        function = route.function
+        # A body that nothing looks at is found as a whole.
+        taken = [b for b in function.bodies if b.validated == "manual"]
+        taken = [b for b in taken if b.source == "json"]
+        taken += [b for b in function.borrowed if _is_lent(module, route, b)]
+        for body in taken:
+            if body.unasked and body.validated != "schema":
+                key, line = body.unasked[0]
+                message = (
+                    f"without `{key}` in the body this is a KeyError: 500, not 400"
+                )
+                yield module.problem(route.file, line, message)
+
+
+def _is_lent(module: ModuleSource, route: Route, body: BodyRead) -> bool:
+    """Whether a name holds a JSON body as another function has read it, with nothing asked."""
+    for call in route.function.calls:
+        if call.name == body.source and call.line == body.line:
+            reader = reader_of(module, route.file, call)
+            if reader is None or call.args or call.keywords:
+                return False
+            looks = any(call.last in SCHEMAS for call in reader.calls)
+            return reads_json(reader) and not looks
+    return False
+
+
+@once
+def _answers_keys(module: ModuleSource) -> bool:
+    """Whether the application has an answer of its own for a key that is missing."""
+    return any(
+        call.last in {"errorhandler", "app_errorhandler", "register_error_handler"}
+        and call.args
+        and call.args[0].text in {"KeyError", "LookupError"}
+        for _, function in module.functions()
+        for call in (*function.decorators, *function.calls)
+    )
+
+
+_ASKS_FIELDS = re.compile(r"valid|schema|require|expect|field|param|json|body", re.I)
+
+
+def _checked_before(module: ModuleSource, route: Route) -> bool:
+    """Whether a decorator looks at the body, or answers a key that is missing."""
+    for call in (*route.decorators, *route.above):
+        if call.args and _ASKS_FIELDS.search(call.last):
+            return True
+        for file, number in functions_anywhere(module, route.file, call.name):
+            for inner in file.within(number):
+                caught = {k for h in inner.handlers for k in h.types}
+                if inner.bodies or caught & {"KeyError", "LookupError"}:
+                    return True
+    return False
+
+
+@rule("WB428", severity=Severity.ERROR, topic="validation", checklist="S2")
+def checked_copy_thrown_away(module: ModuleSource) -> Iterator[Problem]:
+    """What a check gives back is thrown away, and what the caller sent goes on as it came.
+
+    The copy holds the known fields alone, of the right kinds; the original holds whatever the
+    caller put into it. Go on with the copy.
+
+    Bad:
+        validate_input(data, CHANGES)
+        await service.change(ticket, data)
+    Good:
+        changes = validate_input(data, CHANGES)
+        await service.change(ticket, changes)
+    """
+    for name in sorted(_CLEANERS & module.calls_by_name.keys()):
+        for function, call in module.calls_by_name[name]:
+            if not call.bare or not call.args or call.args[0].kind != "name":
+                continue
+            sent = call.args[0].text
+            file = next(f for f in module.python if function in f.functions)
+            if call.last not in _PARSES and not _gives_copy(module, file, call):
+                continue
+            for later in function.calls:
+                values = (*later.args, *later.keywords.values(), *later.spread)
+                if later.line > call.end_line and any(v.text == sent for v in values):
+                    if later.last not in {"len", "isinstance", "str", "bool"}:
+                        message = (
+                            f"the checked copy is thrown away; line {later.line} goes on"
+                            f" with `{sent}` as it came"
+                        )
+                        yield module.problem(file, call.line, message, call.column)
+                        break
+
+
+_CLEANERS = _PARSES | frozenset(
+    "validate_input validate_data validate_body validate_payload validate_json validate "
+    "validate_fields validate_params validate_python".split()
+)
+
+
+def _gives_copy(module: ModuleSource, file: PythonFile, call: Call) -> bool:
+    """Whether a function of the module, or of flask_core, gives back what it has made."""
+    places = functions_anywhere(module, file, call.name)
+    return bool(places) and all(
+        any(_is_copy(each.value, function) for each in function.returns)
+        for other, number in places
+        for function in [other.functions[number]]
+    )
+
+
+def _is_copy(value: Value, function: Function) -> bool:
+    """Whether an answer is something new: no verdict, and not what was given."""
+    if value.kind in {"none", "bool", "str", "num", "list"}:
+        return False
+    return value.text not in {p.name for p in function.parameters} and any(
+        assign.target == value.text and assign.value.kind in {"dict", "call", "other"}
+        for assign in function.assigns
     )
