@@ -741,6 +741,8 @@ def _truths(module: ModuleSource) -> Iterator[tuple[EnvRead, int, int]]:
                 if at is not None and _is_raw(inner.kind, inner.text):
                     yield at, call.line, call.column
     kept = dict(_kept(module, reads))
+    # What is a truth value unless it is set is a text as soon as it is.
+    yield from ((at, at.line, at.column) for at in kept.values() if at.kind == "bool")
     for file, function in module.functions() if kept else ():
         for name in function.truths:
             holder, _, last = name.rpartition(".")
