@@ -114,7 +114,7 @@ class _Collector:
     def _look_closer(self, function: Function, node: ast.AST) -> None:
         """Run the analyses that need a whole function at once."""
         calls = {call.last for call in function.calls}
-        if any(sql.may_be_given(call) for call in function.calls):
+        if sql.hands_over(function):
             function.sql = sql.statements(node, function)
         if sql.may_compose(function):
             function.fragments, function.passes = sql.composed(node, function)

@@ -183,7 +183,7 @@ class SqlPart:
     """A part of an SQL text that is not constant, and where it comes from."""
 
     name: str
-    origin: str  # parameter, request, keys, keywords, made, attribute
+    origin: str  # parameter, request, keys, keywords, made, attribute, field
     line: int
 
 
@@ -198,6 +198,8 @@ class Sql:
     end_line: int = 0
     # The names of which its parameters are worked out.
     worked_out: tuple[str, ...] = ()
+    # Where its text begins.
+    written: int = 0
 
 
 @dataclass(slots=True, eq=False)

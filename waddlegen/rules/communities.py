@@ -235,7 +235,8 @@ def _statements(
                 if any(
                     _crosses(scoped, table, reach, statement) for reach in reaches or ()
                 ):
-                    yield module.problem(file, statement.line, _said(table, scoped))
+                    line = statement.written or statement.line
+                    yield module.problem(file, line, _said(table, scoped))
 
 
 def _filters_by_itself(module: ModuleSource) -> bool:
@@ -430,7 +431,8 @@ def _ignored(module: ModuleSource, scoped: set[str]) -> Iterator[Problem]:
                         f"`{given[0]}` is not asked for here, and the table"
                         f" {min(tables & scoped)} has a community_id"
                     )
-                    yield module.problem(file, statement.line, message)
+                    line = statement.written or statement.line
+                    yield module.problem(file, line, message)
 
 
 def _rows_by_key(
