@@ -624,6 +624,9 @@ class _Collector:
                     )
                 if isinstance(key.value, str):
                     self.stack[-1].keys.append((node.lineno, key.value, key.lineno))
+                    if type(value) is ast.Name or _makes_object(value):
+                        held = Assign(key.lineno, key.value, value_of(value))
+                        self.stack[-1].holds.append(held)
                 if key.value == "timeout":
                     self._timeout(node, key, value)
             if key is not None:
@@ -775,6 +778,14 @@ def _always_holds(test: ast.expr) -> bool:
             zero = isinstance(other, ast.Constant) and other.value == 0
             return zero and dotted(left.func) == "len"
     return False
+
+
+def _makes_object(node: ast.expr) -> bool:
+    """Whether an expression calls what is named as classes are."""
+    if type(node) is not ast.Call:
+        return False
+    last = dotted(node.func).rpartition(".")[2]
+    return last[:1].isupper()
 
 
 def _between(annotation: ast.expr) -> str:

@@ -49,6 +49,7 @@ class Kinds:
         for file in code.files:
             self._add_names(file)
         self._follow_links()
+        self._kept: dict[str, set[str]] | None = None
 
     @property
     def own(self) -> Iterator[Kind]:
@@ -224,12 +225,31 @@ class Kinds:
             return None
         return self.classes.get(next(iter(kinds)))
 
+    def kept(self, key: str) -> Kind | None:
+        """The class of what the program keeps in a mapping under a key."""
+        if self._kept is None:
+            self._kept = {}
+            for file in self.code.files:
+                for name, value in _kept_in(file):
+                    kind = self._made(file, value)
+                    if value.kind == "name":
+                        known = self._by_name(file, value.text)
+                        kind = known.name if known else ""
+                    if kind:
+                        self._kept.setdefault(name, set()).add(kind)
+        kinds = self._kept.get(key, set()) - {_UNKNOWN}
+        return self.classes.get(next(iter(kinds))) if len(kinds) == 1 else None
+
     def method(
         self, file: PythonFile, function: Function, name: str
     ) -> tuple[Kind, Function] | None:
         """The method that a dotted name means, of the class or of one that it is made from."""
         receiver, _, last = name.rpartition(".")
         kind = self.of(file, function, receiver) if receiver else None
+        return self.method_of(kind, last)
+
+    def method_of(self, kind: Kind | None, last: str) -> tuple[Kind, Function] | None:
+        """A method of a class, or of one that it is made from."""
         for _ in range(4):
             if kind is None:
                 return None
@@ -245,6 +265,19 @@ def key_of(name: str) -> str:
     if name.endswith("]"):
         return name.rpartition("[")[2].rstrip("]").lstrip("_")
     return name.rpartition(".")[2].lstrip("_")
+
+
+def _kept_in(file: PythonFile) -> Iterator[tuple[str, Value]]:
+    """What a file puts into mappings under a key, and under which."""
+    for function in file.functions:
+        for each in function.holds:
+            yield each.target, each.value
+        for assign in function.assigns:
+            if assign.target.endswith("]") and assign.value.kind in {"call", "name"}:
+                yield assign.target.rpartition("[")[2].rstrip("]"), assign.value
+        for call in function.calls:
+            if call.last in {"update", "dict", "SimpleNamespace"}:
+                yield from call.keywords.items()
 
 
 def _is_maker(function: Function | None) -> bool:

@@ -228,6 +228,8 @@ class Function:
     entries: list[Assign] = field(default_factory=list)
     # The keys of mappings: the line a mapping begins in, the key, and the line of that.
     keys: list[tuple[int, str, int]] = field(default_factory=list)
+    # The entries of mappings that are names or made by classes: objects under a key.
+    holds: list[Assign] = field(default_factory=list)
     # What mappings give as `timeout`; `target` is the line that the mapping begins in.
     timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)

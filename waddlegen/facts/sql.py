@@ -219,6 +219,11 @@ def _inside_text(node: ast.expr) -> ast.expr:
     return node
 
 
+def _key(node: ast.expr) -> str:
+    """The text of a constant key."""
+    return str(node.value) if isinstance(node, ast.Constant) else "*"
+
+
 class _Scope:
     """What the names of one function may hold."""
 
@@ -450,9 +455,9 @@ class _Scope:
                 return self.line_of(node.left)
         if isinstance(node, ast.JoinedStr):
             for value in node.values:
-                gap = isinstance(value, ast.FormattedValue)
-                if gap and any(True for _ in self.unclean(value.value, 0)):
-                    return value.value.lineno
+                if isinstance(value, ast.FormattedValue):
+                    if any(True for _ in self.unclean(value.value, 0)):
+                        return value.value.lineno
         if isinstance(node, ast.Name):
             given = [*self.values.get(node.id, []), *self.added.get(node.id, [])]
             composed = [each for each in given if not isinstance(each, ast.Constant)]
@@ -530,7 +535,7 @@ class _Scope:
         if self._is_request(value):
             yield SqlPart(name, "request", node.lineno)
         elif name in self.parameters and isinstance(node.slice, ast.Constant):
-            yield SqlPart(f"{name}[{node.slice.value}]", "field", node.lineno)
+            yield SqlPart(f"{name}[{_key(node.slice)}]", "field", node.lineno)
 
     def _unclean_call(self, node: ast.Call, depth: int) -> Iterator[SqlPart]:
         """Numbers and quoted names are clean; what a text method returns is its text."""
@@ -564,7 +569,7 @@ class _Scope:
                     node.args[0], ast.Constant
                 ):
                     yield SqlPart(
-                        f"{owner}[{node.args[0].value}]", "field", node.lineno
+                        f"{owner}[{_key(node.args[0])}]", "field", node.lineno
                     )
                 return
         if node.args or node.keywords:
