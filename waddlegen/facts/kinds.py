@@ -124,7 +124,7 @@ class Kinds:
     def _made(self, file: PythonFile, value: Value) -> str:
         """The kind of what an expression makes; "" when it says nothing."""
         if value.kind in {"call", "await"}:
-            return self.made_by(file, value.text) or _UNKNOWN
+            return self.made_by(file, value.text.removesuffix("()")) or _UNKNOWN
         if value.kind == "other" and value.text in {"BoolOp", "IfExp"}:
             return next(
                 (kind for name in value.names if (kind := self.made_by(file, name))), ""

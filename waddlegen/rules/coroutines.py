@@ -60,7 +60,9 @@ def _library_of(
     module: ModuleSource, file: PythonFile, function: Function, name: str
 ) -> str:
     """The library that surely made what a name holds; "" for none, or for several."""
-    given = [a.value.text for a in function.assigns if a.target == name]
+    given = [
+        a.value.text.removesuffix("()") for a in function.assigns if a.target == name
+    ]
     if given:
         made = {_maker(module.code.origin(file, each)) for each in given}
         return made.pop() if len(made) == 1 else ""
@@ -84,7 +86,8 @@ def _made_everywhere(module: ModuleSource) -> dict[str, str]:
                     if assign.value.kind not in {"call", "await"}:
                         continue
                     key = key_of(assign.target)
-                    made = _maker(module.code.origin(file, assign.value.text))
+                    name = assign.value.text.removesuffix("()")
+                    made = _maker(module.code.origin(file, name))
                     if made or key in found:
                         found[key] = made if found.get(key, made) == made else ""
         return found

@@ -163,7 +163,8 @@ def _classes_of(
         if value.kind == "name":
             yield from _classes_of(module, above, caller, value.text, depth - 1)
         elif value.kind in {"call", "await"}:
-            made = module.kinds.classes.get(module.kinds.made_by(above, value.text))
+            name = value.text.removesuffix("()")
+            made = module.kinds.classes.get(module.kinds.made_by(above, name))
             if made is not None:
                 yield made
 
