@@ -15,6 +15,10 @@ _MAYBE = frozenset({"?", "Optional[]", "Union[]"})
 _VAGUE = frozenset({"", "Any", "object", "?", "Optional[]", "Union[]"})
 
 
+# Methods that mappings, clients and rows have.
+_COMMON = frozenset("get pop copy first one find load read fetch send".split())
+
+
 @dataclass(slots=True)
 class Kind:
     """A class, where it is, and its methods."""
@@ -145,6 +149,8 @@ class Kinds:
             # A class that is not there yet is named by a text.
             itself = {owner.name, "Self", "typing.Self", ""}
             return owner.name if made in itself and _is_maker(method) else ""
+        if last in _COMMON and "." in name:
+            return ""  # a mapping has one too
         found = self._functions(file, name)
         given = {each.returns_annotation.rpartition(".")[2] for each in found}
         kind = given.pop() if len(given) == 1 else ""
