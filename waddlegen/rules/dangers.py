@@ -9,6 +9,7 @@ from waddlegen.facts.python import Call, Function, PythonFile, Value
 from waddlegen.facts.words import is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
+from waddlegen.rules.scripts import json_in_pages
 from waddlegen.source import ModuleSource
 
 
@@ -301,6 +302,7 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                                 f"`{names[0]}` becomes part of the page unescaped",
                             )
     yield from _unescaped_templates(module)
+    yield from json_in_pages(module)
     for inside in module.files:
         if (
             inside.endswith((".html", ".jinja", ".j2", ".jinja2"))
