@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from waddlegen.facts import bodies, failopen, sql
+from waddlegen.facts import bodies, failopen, markup, sql
 from waddlegen.facts.expressions import children, dotted, strings, value_of
 from waddlegen.facts.python import (
     Assign,
@@ -747,6 +747,8 @@ class _Collector:
             self.found.literals.append(
                 Literal(node.lineno, node.col_offset + 1, whole[:400], self.numbers[-1])
             )
+        if "<" in whole:
+            self.stack[-1].markup += markup.raw_parts(node)
         for part in node.values:
             if not isinstance(part, ast.Constant):
                 self.visit(part)

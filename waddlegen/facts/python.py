@@ -242,6 +242,8 @@ class Function:
     sql: list[Sql] = field(default_factory=list)
     # Parts of SQL that are put together here and handed to a database elsewhere.
     fragments: list[Sql] = field(default_factory=list)
+    # The texts of somebody that HTML in an f-string shows unescaped: line and name.
+    markup: list[tuple[int, str]] = field(default_factory=list)
     # Parameters that are answered as they came, whatever was asked about them.
     passes: tuple[str, ...] = ()
     headers: list[tuple[str, int]] = field(default_factory=list)

@@ -458,6 +458,13 @@ class _Scope:
                 if isinstance(value, ast.FormattedValue):
                     if any(True for _ in self.unclean(value.value, 0)):
                         return value.value.lineno
+        if isinstance(node, ast.Call) and node.args:
+            pieces = node.args[0]
+            if isinstance(pieces, ast.List | ast.Tuple):  # which are joined
+                for each in pieces.elts:
+                    if any(True for _ in self.unclean(each, 0)):
+                        simple = isinstance(each, ast.Name)
+                        return each.lineno if simple else self.line_of(each)
         if isinstance(node, ast.Name):
             given = [*self.values.get(node.id, []), *self.added.get(node.id, [])]
             composed = [each for each in given if not isinstance(each, ast.Constant)]

@@ -724,7 +724,7 @@ def _shared_keys(module: ModuleSource) -> Iterator[Problem]:
             if not (kept or call.last in _GATHERS) or not call.args:
                 continue
             last = call.receiver.rpartition(".")[2]
-            if not (_CACHE.search(call.receiver) or last in caches or not kept):
+            if kept and not (_CACHE.search(call.receiver) or last in caches):
                 continue
             shared = _shared_key if kept else _shared_tally
             place = shared(module, file, function, call)
@@ -749,7 +749,7 @@ def _shared_tally(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> tuple[PythonFile, int] | None:
     """Where the key is made of what is counted in one community, and does not name it."""
-    if not re.search(r"redis|valkey|cache|pipe|(^|[._])r$", call.receiver, re.I):
+    if call.last in {"incr", "decr"} and not _CACHE.search(call.receiver):
         return None
     if not any(p.name in {"community_id", "community"} for p in function.parameters):
         return None

@@ -22,6 +22,8 @@ _REDIS = frozenset(
 _DATABASE = frozenset(
     "execute executemany executesql fetch fetchrow fetchval fetchone fetchall".split()
 )
+# What an asynchronous session of SQLAlchemy does beside.
+_SESSION = _DATABASE | frozenset("commit rollback flush refresh scalar scalars".split())
 # Methods that are coroutines of what a library makes.
 _MAKERS: dict[str, frozenset[str]] = {
     "redis.asyncio": _REDIS,
@@ -154,6 +156,8 @@ def _is_awaited_elsewhere(
     if not _BUFFERS.search(call.receiver):
         if call.last in _REDIS and re.search(r"redis|valkey|rdb", call.receiver, re.I):
             kin = _REDIS
+        elif call.last in _SESSION and re.search(r"session|conn", call.receiver, re.I):
+            kin = _SESSION
         elif call.last in _DATABASE:
             kin = _DATABASE
     elif call.last != "execute":

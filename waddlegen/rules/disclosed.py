@@ -145,10 +145,18 @@ def _is_row_with_secret(function: Function, name: str) -> bool:
 
 def _is_granted(function: Function, name: str) -> bool:
     """Whether a name is the whole answer to a request for a grant of OAuth."""
-    return any(each.target == "grant_type" for each in function.entries) and any(
+    asks = any(each.target == "grant_type" for each in function.entries) or any(
+        call.last == "post" and call.args and _TOKENS.search(call.args[0].text)
+        for call in function.calls
+    )
+    return asks and any(
         each.target == name and each.value.text.removesuffix("()").endswith(".json")
         for each in function.assigns
     )
+
+
+# An address that hands out tokens: a path, or a constant that is so called.
+_TOKENS = re.compile(r"/(oauth2?/)?(access_)?token/?$|(^|[._])TOKEN_(URL|ENDPOINT)$")
 
 
 def _tells(module: ModuleSource, file: PythonFile, name: str) -> bool:

@@ -84,8 +84,13 @@ def _spoken(
     if first.kind in {"fstring", "concat", "format"}:
         shown |= {name for name, _ in wholes(module, file, call, first)}
         shown |= set(first.names) if first.kind == "concat" else set()
-    for name in sorted(shown & _SAID):
-        if _was_said(module, function, name, 4):
+    for name in sorted(shown):
+        if name in _SAID and _was_said(module, function, name, 4):
+            return name
+        if any(
+            a.target == name and _is_said(module, function, a.value, 0)
+            for a in function.assigns
+        ):
             return name
     return ""
 

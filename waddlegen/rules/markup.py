@@ -1,4 +1,4 @@
-"""JSON that is written into a page, where `</script>` in a text ends the script."""
+"""What is written into the HTML of a page as it is: JSON, and texts of somebody."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from waddlegen.facts.python import Call, Function, PythonFile, Value
 from waddlegen.findings import Problem
+from waddlegen.measures import serves_html
 from waddlegen.source import ModuleSource
 
 _PAGE = re.compile(
@@ -131,3 +132,38 @@ def _is_open(call: Call, numbers: set[str]) -> bool:
         if not name.rpartition(".")[2].lstrip("_").isupper()
     ]
     return any(name not in numbers for name in names)
+
+
+_NO_PAGE = re.compile(
+    r"mail|telegram|discord|feed|rss|atom|export|markdown", re.IGNORECASE
+)
+
+
+def raw_markup(module: ModuleSource) -> Iterator[Problem]:
+    """Texts of somebody in HTML that a function makes for a view, here or further up."""
+    if serves_html(module) is None:
+        return
+    views = {id(route.function) for route in module.routes}
+    for file, function in module.functions():
+        if not function.markup or _NO_PAGE.search(f"{file.path} {function.name}"):
+            continue
+        if _leads_to_a_view(module, function, views, 3):
+            for line, name in dict(function.markup).items():
+                message = f"`{name}` becomes part of the page unescaped"
+                yield module.problem(file, line, message)
+
+
+def _leads_to_a_view(
+    module: ModuleSource, function: Function, views: set[int], depth: int
+) -> bool:
+    """Whether a function is a view, or is used by one."""
+    if id(function) in views:
+        return True
+    users = {id(f): f for f, _ in module.calls_by_name.get(function.name, ())}
+    for _, other in module.functions() if depth else ():
+        if function.name in other.names:
+            users[id(other)] = other
+    users.pop(id(function), None)
+    return depth > 0 and any(
+        _leads_to_a_view(module, each, views, depth - 1) for each in users.values()
+    )
