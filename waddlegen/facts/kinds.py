@@ -54,6 +54,7 @@ class Kinds:
             self._add_names(file)
         self._follow_links()
         self._kept: dict[str, set[str]] | None = None
+        self._asked: set[tuple[str, int, str]] = set()
 
     @property
     def own(self) -> Iterator[Kind]:
@@ -177,6 +178,17 @@ class Kinds:
         """The class of what a name surely holds where it is used."""
         if name in {"self", "cls"}:
             return self.classes.get(function.cls)
+        place = (file.path, function.line, name)
+        if place in self._asked:
+            return None  # it is made of itself
+        self._asked.add(place)
+        try:
+            return self._of(file, function, name)
+        finally:
+            self._asked.discard(place)
+
+    def _of(self, file: PythonFile, function: Function, name: str) -> Kind | None:
+        """As above, worked out."""
         if name.endswith("()"):
             made = self.made_by(file, name[:-2])
             return self.classes.get(made) if made else None

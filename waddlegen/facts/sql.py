@@ -33,6 +33,7 @@ _QUOTERS = frozenset({"quote_ident", "quote_identifier", "Identifier", "quote_li
 _REQUEST = re.compile(
     r"(^|\.)request\.|get_json|\.args\.|\.form\b|\.json\b|^(data|body|payload|json|params)$"
 )
+_CHECKS = ("validate", "check_", "ensure", "sanitize", "require_", "assert_")
 _DEPTH = 12
 
 
@@ -330,8 +331,8 @@ class _Scope:
             self.checked.add(name.rpartition(".")[0])
             if last in {"fullmatch", "match"} and call.args:
                 self.checked.add(dotted(call.args[-1]))
-        elif last.startswith(("validate", "check_", "ensure", "_validate", "sanitize")):
-            self.checked |= {dotted(arg) for arg in call.args}
+        elif last.lstrip("_").startswith(_CHECKS):
+            self.checked |= {name for arg in call.args for name in inside(arg)[0]}
         if last in _RAW:
             self.calls.append(call)
         if (call.args or call.keywords) and not _NO_SINK.search(last):
@@ -357,6 +358,9 @@ class _Scope:
             return all(isinstance(each, ast.Constant) for each in node.elts)
         if isinstance(node, ast.Dict):
             return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "keys":
+                return self._is_choice(node.func.value)
         name = dotted(node)
         last = name.rpartition(".")[2]
         if last.lstrip("_").isupper():

@@ -336,7 +336,7 @@ def _is_dangerous(
         return _is_sent_field(module, file, function, part.name, _DEPTH)
     if part.origin == "made":
         return any(
-            _quotes(other.functions[number])
+            _quotes(module, other.functions[number])
             or _hands_on(module, function, part, other.functions[number])
             or _hands_back(module, file, function, part, other.functions[number])
             for other, number in module.code.resolve(file, part.name)[:2]
@@ -344,7 +344,7 @@ def _is_dangerous(
     if part.origin not in {"parameter", "keys", "keywords"}:
         return False
     places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
-    if part.name not in places:
+    if part.name not in places or _is_of_few(module, function, part.name):
         return False
     position = places.index(part.name)
     found = False
@@ -366,9 +366,32 @@ def _is_dangerous(
     return not found
 
 
-def _quotes(function: Function) -> bool:
+def _is_of_few(module: ModuleSource, function: Function, name: str) -> bool:
+    """Whether a parameter takes what an enumeration, or a Literal, lists."""
+    kind = next(p.annotation for p in function.parameters if p.name == name)
+    last = kind.rpartition(".")[2]
+    if last in {"", "str", "Any"}:
+        return False
+    if last.startswith("Literal["):
+        return True
+    known = module.kinds.classes.get(last)
+    if known is not None:
+        return any(base.endswith(("Enum", "Flag")) for base in known.cls.bases)
+    return any(
+        each.target == last and "Literal[" in each.value.text
+        for file in module.python
+        for each in file.module.assigns
+    )
+
+
+def _quotes(module: ModuleSource, function: Function) -> bool:
     """Whether a function answers with one of its parameters between the quotes of SQL."""
-    names = {each.name for each in function.parameters}
+    names = {
+        each.name
+        for each in function.parameters
+        if each.annotation not in _NUMBERS
+        and not _is_of_few(module, function, each.name)
+    }
     return any(
         re.search(r"'[^']*\{\}[^']*'", each.value.text)
         and names & set(each.value.names)
@@ -430,6 +453,7 @@ def _hands_back(
         if call.name == part.name
         for name in maker.passes
         if name in places and name not in pasted
+        if not _is_of_few(module, maker, name)
         for value in [call.argument(places.index(name), name)]
     )
 
