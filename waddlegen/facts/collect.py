@@ -104,18 +104,21 @@ class _Collector:
         self._note_docs(tree)
         for statement in tree.body:
             self.visit(statement)
+        constants = sql.written_in(module)
         if not self.found.is_test:  # whose bodies and SQL are nobody's request
             for function, node in zip(self.found.functions, self.nodes, strict=True):
-                self._look_closer(function, node)
+                self._look_closer(function, node, constants)
         for assign in module.assigns:
             if assign.value.kind in {"str", "num", "list", "dict", "call"}:
                 self.found.constants[assign.target] = assign.value
 
-    def _look_closer(self, function: Function, node: ast.AST) -> None:
+    def _look_closer(
+        self, function: Function, node: ast.AST, constants: dict[str, str]
+    ) -> None:
         """Run the analyses that need a whole function at once."""
         calls = {call.last for call in function.calls}
-        if sql.hands_over(function):
-            function.sql = sql.statements(node, function)
+        if sql.hands_over(function, constants):
+            function.sql = sql.statements(node, function, constants)
         if sql.may_compose(function):
             function.fragments, function.passes = sql.composed(node, function)
         if bodies.READS & function.names or bodies.METHODS & calls:

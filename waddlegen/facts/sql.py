@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
+from types import MappingProxyType
 
 from waddlegen.facts.expressions import children, dotted, inside, template
 from waddlegen.facts.python import Call, Function, Sql, SqlPart, Value
@@ -49,13 +50,18 @@ _NO_SINK = re.compile(
 )
 
 
-def hands_over(function: Function) -> bool:
-    """Whether a function may hand SQL to a database, or to what hands it on."""
-    named = {
-        each.target
+def written_in(function: Function) -> dict[str, str]:
+    """The names that are given SQL, and the SQL: those of a file are its constants."""
+    return {
+        each.target: each.value.text
         for each in function.assigns
         if each.value.kind in _WRITTEN and _SPELLED.match(each.value.text)
     }
+
+
+def hands_over(function: Function, constants: Mapping[str, str]) -> bool:
+    """Whether a function may hand SQL to a database, or to what hands it on."""
+    named = {*written_in(function), *constants}
     return any(may_be_given(call, named) for call in function.calls)
 
 
@@ -67,7 +73,8 @@ def may_be_given(call: Call, named: Set[str]) -> bool:
         return False
     kind, text, names, _ = call.args[0]
     if kind == "name":
-        return text in _SQL_NAMES or text in named
+        last = text.rpartition(".")[2]
+        return text in _SQL_NAMES or text in named or last in named
     if kind not in _WRITTEN:
         return False
     return _SPELLED.match(text) is not None or not named.isdisjoint(names[:1])
@@ -77,9 +84,11 @@ _WRITTEN = frozenset({"str", "fstring", "concat", "format"})
 _SQL_NAMES = frozenset("sql query stmt statement paged".split())
 
 
-def statements(node: ast.AST, function: Function) -> list[Sql]:
+def statements(
+    node: ast.AST, function: Function, constants: Mapping[str, str]
+) -> list[Sql]:
     """Every SQL text the function hands to a database."""
-    scope = _Scope(node, function)
+    scope = _Scope(node, function, constants)
     found = []
     for call in scope.sinks:
         text = _sql_argument(call)
@@ -228,9 +237,15 @@ def _key(node: ast.expr) -> str:
 class _Scope:
     """What the names of one function may hold."""
 
-    def __init__(self, node: ast.AST, function: Function) -> None:
+    def __init__(
+        self,
+        node: ast.AST,
+        function: Function,
+        constants: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Collect assignments, additions, loops and checks of the function itself."""
         self.function = function
+        self.constants = constants
         self.parameters = {p.name: p for p in function.parameters}
         self.values: dict[str, list[ast.expr]] = {}
         self.added: dict[str, list[ast.expr]] = {}
@@ -428,6 +443,8 @@ class _Scope:
         if isinstance(node, ast.Name | ast.Attribute):
             name = dotted(node)
             given = self.values.get(name, [])
+            if not given and name.rpartition(".")[2].lstrip("_").isupper():
+                return self.constants.get(name.rpartition(".")[2], "{}")
             if not given or name in self.active:
                 return "{}"
             self.active.add(name)
@@ -461,7 +478,7 @@ class _Scope:
             for value in node.values:
                 if isinstance(value, ast.FormattedValue):
                     if any(True for _ in self.unclean(value.value, 0)):
-                        return value.value.lineno
+                        return self._composed_line(value.value)
         if isinstance(node, ast.Call) and node.args:
             pieces = node.args[0]
             if isinstance(pieces, ast.List | ast.Tuple):  # which are joined
@@ -476,6 +493,17 @@ class _Scope:
                 if any(True for _ in self.unclean(each, 0)):
                     simple = isinstance(each, ast.Name)
                     return each.lineno if simple else self.line_of(each)
+        return node.lineno
+
+    def _composed_line(self, node: ast.expr) -> int:
+        """Where what stands in a gap is put together: there, or where its name got it."""
+        given = self.values.get(node.id, []) if isinstance(node, ast.Name) else []
+        for each in given:
+            call = each.func if isinstance(each, ast.Call) else None
+            joined = isinstance(call, ast.Attribute) and call.attr == "join"
+            if joined or isinstance(each, ast.JoinedStr):
+                if any(True for _ in self.unclean(each, 0)):
+                    return self.line_of(each)
         return node.lineno
 
     def written(self, node: ast.expr, line: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from waddlegen.facts.python import Call, Function, PythonFile, Value
 from waddlegen.facts.words import is_secret
 from waddlegen.findings import Problem, Severity
-from waddlegen.rules.markup import json_in_pages, raw_markup
+from waddlegen.rules.markup import json_in_pages, raw_markup, sent_markup
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -308,7 +308,7 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                             )
     yield from _unescaped_templates(module)
     yield from json_in_pages(module)
-    for problem in raw_markup(module):
+    for problem in (*sent_markup(module), *raw_markup(module)):
         if (problem.path, problem.line) not in told:
             yield problem
     for inside in module.files:

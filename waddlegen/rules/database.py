@@ -91,7 +91,7 @@ def _sent_for(
     for caller, call in module.calls_by_name.get(called, ()):
         value = call.argument(places.index(name), name)
         if caller is not function and value is not None:
-            if _is_sent(module, caller, value, depth - 1):
+            if is_sent(module, caller, value, depth - 1):
                 yield caller, call
 
 
@@ -103,7 +103,7 @@ _PASSES_ON = frozenset(
 )
 
 
-def _is_sent(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
+def is_sent(module: ModuleSource, caller: Function, value: Value, depth: int) -> bool:
     """Whether a value is, beyond doubt, what somebody sent: here or further up."""
     if not depth or _NUMBERS & set(value.names):
         return False
@@ -120,7 +120,7 @@ def _is_sent(module: ModuleSource, caller: Function, value: Value, depth: int) -
                 return True
         base = name.partition(".")[0]
         given = [a.value for a in caller.assigns if a.target in {name, base}]
-        if any(_is_sent(module, caller, each, depth - 1) for each in given):
+        if any(is_sent(module, caller, each, depth - 1) for each in given):
             return True
         if not given and name in parameters:
             if any(True for _ in _sent_for(module, caller, name, depth)):
@@ -182,7 +182,7 @@ def _takes_any_text(module: ModuleSource, kind: Kind, name: str) -> bool:
         return True
     places = [each.target for each in owner.cls.fields if each.annotation]
     return any(
-        value is not None and _is_sent(module, caller, value, 3)
+        value is not None and is_sent(module, caller, value, 3)
         for maker in (kind.name, "cls")
         for caller, call in module.calls_by_name.get(maker, ())
         if maker != "cls" or caller.cls == kind.name
@@ -466,7 +466,7 @@ def _may_be_sent(
     module: ModuleSource, file: PythonFile, caller: Function, value: Value
 ) -> bool:
     """Whether a value is what somebody sent, or a parameter that nobody vouches for."""
-    if _is_sent(module, caller, value, _DEPTH):
+    if is_sent(module, caller, value, _DEPTH):
         return True
     if value.kind != "name" or value.text in caller.tested:
         return False
@@ -484,7 +484,7 @@ def _orders(module: ModuleSource) -> Iterator[Problem]:
     for caller, call in module.calls_by_name.get("select", ()):
         for key in ("orderby", "groupby"):
             value = call.keywords.get(key)
-            if value is not None and _is_sent(module, caller, value, _DEPTH):
+            if value is not None and is_sent(module, caller, value, _DEPTH):
                 file = _file_of(module, caller)
                 message = f"`{key}` is what somebody sent, and becomes part of the SQL"
                 yield module.problem(file, call.line, message, call.column)

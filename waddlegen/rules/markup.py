@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from waddlegen.facts.python import Call, Function, PythonFile, Value
 from waddlegen.findings import Problem
 from waddlegen.measures import serves_html
+from waddlegen.rules.database import is_sent
 from waddlegen.source import ModuleSource
 
 _PAGE = re.compile(
@@ -132,6 +133,28 @@ def _is_open(call: Call, numbers: set[str]) -> bool:
         if not name.rpartition(".")[2].lstrip("_").isupper()
     ]
     return any(name not in numbers for name in names)
+
+
+_TAG = re.compile(r"<(html|body|div|span|p|li|td|h\d|a|b|script)\b", re.IGNORECASE)
+
+
+def sent_markup(module: ModuleSource) -> Iterator[Problem]:
+    """HTML of a view that is put together with what the request brought."""
+    if serves_html(module) is None:
+        return
+    for route in module.routes:
+        function = route.function
+        for assign in function.assigns:
+            value = assign.value
+            if value.kind not in _COMPOSED or not _TAG.search(value.text):
+                continue
+            if any("escape" in module.code.origin(route.file, n) for n in value.names):
+                continue
+            for name in value.names:
+                if is_sent(module, function, Value("name", name, (name,)), 4):
+                    message = f"`{name}` becomes part of the page unescaped"
+                    yield module.problem(route.file, assign.line, message)
+                    break
 
 
 _NO_PAGE = re.compile(
