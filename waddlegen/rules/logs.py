@@ -420,7 +420,10 @@ def _holds_whole(function: Function, name: str) -> bool:
     written = "." not in name and any(
         a.target == name
         and a.value.kind == "dict"
-        and any(is_secret(key) for key in a.value.text.split(","))
+        and (
+            any(is_secret(key) for key in a.value.text.split(","))
+            or ("headers" in a.value.names and _are_ours("headers", function))
+        )
         for a in function.assigns
     )
     return (
