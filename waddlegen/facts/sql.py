@@ -149,16 +149,26 @@ def may_compose(function: Function) -> bool:
 
 def _may_pass(function: Function, value: Value) -> bool:
     """Whether what a function answers may be made of the text of a parameter."""
-    joined = value.kind in _COMPOSED or value.text in {"IfExp", "BoolOp"}
-    method = value.kind == "call" and value.text.rpartition(".")[2] in _TEXTS
-    if not (joined or method or value.kind == "name"):
+    if not (_is_textual(value) or value.kind == "name"):
         return False
-    held = {each.name for each in function.parameters if each.annotation != "int"}
+    held = {
+        each.name
+        for each in function.parameters
+        if each.annotation not in _NUMBERS and each.name not in {"self", "cls"}
+    }
+    if not held:
+        return False
     for assign in function.assigns:
-        if not held.isdisjoint(assign.value.names):
+        if _is_textual(assign.value) and not held.isdisjoint(assign.value.names):
             held.add(assign.target)
-            held.update(assign.target.split(","))
     return not held.isdisjoint(value.names) or _splits(function)
+
+
+def _is_textual(value: Value) -> bool:
+    """Whether an expression makes a text of texts, or chooses one."""
+    if value.kind in _COMPOSED or value.text in {"IfExp", "BoolOp"}:
+        return True
+    return value.kind == "call" and value.text.rpartition(".")[2] in _TEXTS
 
 
 def _splits(function: Function) -> bool:
