@@ -540,6 +540,7 @@ NOT_HERE = {
     "WB425": "it has no batch",
     "WB557": "it has no batch",
     "WB601": "create_app sets up the log",
+    "WB614": "create_app's log escapes what it is given",
     "WB605": "create_app sets up the log",
     "WB606": "create_app sets up the log",
     "WB608": "create_app sets up the log",

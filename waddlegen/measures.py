@@ -906,7 +906,8 @@ def structured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if share is None:
         return FAIL, proofs
     if share >= 0.75:
-        return (PARTIAL if found else PASS), proofs
+        forged = _has_finding(source, "WB615", "log")
+        return (PARTIAL if found or forged else PASS), proofs
     return (PARTIAL if share > 0 else FAIL), proofs
 
 

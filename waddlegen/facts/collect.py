@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from waddlegen.facts import bodies, exempt, failopen, lenient, sql
+from waddlegen.facts import bodies, exempt, failopen, lenient, markup, sql
 from waddlegen.facts.expressions import children, dotted, strings, value_of
 from waddlegen.facts.python import (
     Assign,
@@ -105,18 +105,21 @@ class _Collector:
         self._note_docs(tree)
         for statement in tree.body:
             self.visit(statement)
+        constants = sql.written_in(module)
         if not self.found.is_test:  # whose bodies and SQL are nobody's request
             for function, node in zip(self.found.functions, self.nodes, strict=True):
-                self._look_closer(function, node)
+                self._look_closer(function, node, constants)
         for assign in module.assigns:
             if assign.value.kind in {"str", "bytes", "num", "list", "dict", "call"}:
                 self.found.constants[assign.target] = assign.value
 
-    def _look_closer(self, function: Function, node: ast.AST) -> None:
+    def _look_closer(
+        self, function: Function, node: ast.AST, constants: dict[str, str]
+    ) -> None:
         """Run the analyses that need a whole function at once."""
         calls = {call.last for call in function.calls}
-        if any(sql.may_be_given(call) for call in function.calls):
-            function.sql = sql.statements(node, function)
+        if sql.hands_over(function, constants):
+            function.sql = sql.statements(node, function, constants)
         if sql.may_compose(function):
             function.fragments, function.passes = sql.composed(node, function)
         if bodies.READS & function.names or bodies.METHODS & calls:
@@ -673,6 +676,9 @@ class _Collector:
                     if type(value) in (ast.BoolOp, ast.IfExp):
                         self._chosen(key.value, value)
                     self.stack[-1].keys.append((node.lineno, key.value, key.lineno))
+                    if type(value) is ast.Name or _makes_object(value):
+                        held = Assign(key.lineno, key.value, value_of(value))
+                        self.stack[-1].holds.append(held)
                 if key.value == "timeout":
                     self._timeout(node, key, value)
             if key is not None:
@@ -795,6 +801,8 @@ class _Collector:
             self.found.literals.append(
                 Literal(node.lineno, node.col_offset + 1, whole[:400], self.numbers[-1])
             )
+        if "<" in whole:
+            self.stack[-1].markup += markup.raw_parts(node)
         for part in node.values:
             if not isinstance(part, ast.Constant):
                 self.visit(part)
@@ -852,6 +860,14 @@ def _is_itself(test: ast.expr) -> bool:
     sides = (test.left, test.comparators[0])
     plain = all(isinstance(s, ast.Name | ast.Attribute | ast.Subscript) for s in sides)
     return plain and ast.dump(sides[0]) == ast.dump(sides[1])
+
+
+def _makes_object(node: ast.expr) -> bool:
+    """Whether an expression calls what is named as classes are."""
+    if type(node) is not ast.Call:
+        return False
+    last = dotted(node.func).rpartition(".")[2]
+    return last[:1].isupper()
 
 
 def _between(annotation: ast.expr) -> str:

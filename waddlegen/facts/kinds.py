@@ -15,6 +15,10 @@ _MAYBE = frozenset({"?", "Optional[]", "Union[]"})
 _VAGUE = frozenset({"", "Any", "object", "?", "Optional[]", "Union[]"})
 
 
+# Methods that mappings, clients and rows have.
+_COMMON = frozenset("get pop copy first one find load read fetch send".split())
+
+
 @dataclass(slots=True)
 class Kind:
     """A class, where it is, and its methods."""
@@ -49,6 +53,8 @@ class Kinds:
         for file in code.files:
             self._add_names(file)
         self._follow_links()
+        self._kept: dict[str, set[str]] | None = None
+        self._asked: set[tuple[str, int, str]] = set()
 
     @property
     def own(self) -> Iterator[Kind]:
@@ -123,7 +129,7 @@ class Kinds:
     def _made(self, file: PythonFile, value: Value) -> str:
         """The kind of what an expression makes; "" when it says nothing."""
         if value.kind in {"call", "await"}:
-            return self.made_by(file, value.text) or _UNKNOWN
+            return self.made_by(file, value.text.removesuffix("()")) or _UNKNOWN
         if value.kind == "other" and value.text in {"BoolOp", "IfExp"}:
             return next(
                 (kind for name in value.names if (kind := self.made_by(file, name))), ""
@@ -144,6 +150,8 @@ class Kinds:
             # A class that is not there yet is named by a text.
             itself = {owner.name, "Self", "typing.Self", ""}
             return owner.name if made in itself and _is_maker(method) else ""
+        if last in _COMMON and "." in name:
+            return ""  # a mapping has one too
         found = self._functions(file, name)
         given = {each.returns_annotation.rpartition(".")[2] for each in found}
         kind = given.pop() if len(given) == 1 else ""
@@ -170,6 +178,17 @@ class Kinds:
         """The class of what a name surely holds where it is used."""
         if name in {"self", "cls"}:
             return self.classes.get(function.cls)
+        place = (file.path, function.line, name)
+        if place in self._asked:
+            return None  # it is made of itself
+        self._asked.add(place)
+        try:
+            return self._of(file, function, name)
+        finally:
+            self._asked.discard(place)
+
+    def _of(self, file: PythonFile, function: Function, name: str) -> Kind | None:
+        """As above, worked out."""
         if name.endswith("()"):
             made = self.made_by(file, name[:-2])
             return self.classes.get(made) if made else None
@@ -224,12 +243,31 @@ class Kinds:
             return None
         return self.classes.get(next(iter(kinds)))
 
+    def kept(self, key: str) -> Kind | None:
+        """The class of what the program keeps in a mapping under a key."""
+        if self._kept is None:
+            self._kept = {}
+            for file in self.code.files:
+                for name, value in _kept_in(file):
+                    kind = self._made(file, value)
+                    if value.kind == "name":
+                        known = self._by_name(file, value.text)
+                        kind = known.name if known else ""
+                    if kind:
+                        self._kept.setdefault(name, set()).add(kind)
+        kinds = self._kept.get(key, set()) - {_UNKNOWN}
+        return self.classes.get(next(iter(kinds))) if len(kinds) == 1 else None
+
     def method(
         self, file: PythonFile, function: Function, name: str
     ) -> tuple[Kind, Function] | None:
         """The method that a dotted name means, of the class or of one that it is made from."""
         receiver, _, last = name.rpartition(".")
         kind = self.of(file, function, receiver) if receiver else None
+        return self.method_of(kind, last)
+
+    def method_of(self, kind: Kind | None, last: str) -> tuple[Kind, Function] | None:
+        """A method of a class, or of one that it is made from."""
         for _ in range(4):
             if kind is None:
                 return None
@@ -245,6 +283,19 @@ def key_of(name: str) -> str:
     if name.endswith("]"):
         return name.rpartition("[")[2].rstrip("]").lstrip("_")
     return name.rpartition(".")[2].lstrip("_")
+
+
+def _kept_in(file: PythonFile) -> Iterator[tuple[str, Value]]:
+    """What a file puts into mappings under a key, and under which."""
+    for function in file.functions:
+        for each in function.holds:
+            yield each.target, each.value
+        for assign in function.assigns:
+            if assign.target.endswith("]") and assign.value.kind in {"call", "name"}:
+                yield assign.target.rpartition("[")[2].rstrip("]"), assign.value
+        for call in function.calls:
+            if call.last in {"update", "dict", "SimpleNamespace"}:
+                yield from call.keywords.items()
 
 
 def _is_maker(function: Function | None) -> bool:

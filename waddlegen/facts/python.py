@@ -198,7 +198,7 @@ class SqlPart:
     """A part of an SQL text that is not constant, and where it comes from."""
 
     name: str
-    origin: str  # parameter, request, keys, keywords, made, attribute
+    origin: str  # parameter, request, keys, keywords, made, attribute, field
     line: int
 
 
@@ -213,6 +213,8 @@ class Sql:
     end_line: int = 0
     # The names of which its parameters are worked out.
     worked_out: tuple[str, ...] = ()
+    # Where its text begins.
+    written: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -243,6 +245,8 @@ class Function:
     choices: list[Assign] = field(default_factory=list)
     # The keys of mappings: the line a mapping begins in, the key, and the line of that.
     keys: list[tuple[int, str, int]] = field(default_factory=list)
+    # The entries of mappings that are names or made by classes: objects under a key.
+    holds: list[Assign] = field(default_factory=list)
     # What mappings give as `timeout`; `target` is the line that the mapping begins in.
     timeouts: list[Assign] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
@@ -258,6 +262,8 @@ class Function:
     sql: list[Sql] = field(default_factory=list)
     # Parts of SQL that are put together here and handed to a database elsewhere.
     fragments: list[Sql] = field(default_factory=list)
+    # The texts of somebody that HTML in an f-string shows unescaped: line and name.
+    markup: list[tuple[int, str]] = field(default_factory=list)
     # Parameters that are answered as they came, whatever was asked about them.
     passes: tuple[str, ...] = ()
     headers: list[tuple[str, int]] = field(default_factory=list)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
+from types import MappingProxyType
 
 from waddlegen.facts.expressions import children, dotted, inside, template
 from waddlegen.facts.python import Call, Function, Sql, SqlPart, Value
@@ -25,13 +26,15 @@ _STATEMENT = re.compile(
 )
 _NUMBERS = frozenset("int float len bool round abs ord hash max min sum".split())
 _TEXTS = frozenset(
-    "join format upper lower strip replace rstrip lstrip title quote_ident "
+    "join format upper lower strip replace rstrip lstrip title casefold capitalize "
+    "partition rpartition split rsplit removeprefix removesuffix quote_ident "
     "quote_identifier Identifier SQL".split()
 )
 _QUOTERS = frozenset({"quote_ident", "quote_identifier", "Identifier", "quote_literal"})
 _REQUEST = re.compile(
     r"(^|\.)request\.|get_json|\.args\.|\.form\b|\.json\b|^(data|body|payload|json|params)$"
 )
+_CHECKS = ("validate", "check_", "ensure", "sanitize", "require_", "assert_")
 _DEPTH = 12
 
 
@@ -47,25 +50,45 @@ _NO_SINK = re.compile(
 )
 
 
-def may_be_given(call: Call) -> bool:
-    """Whether a call is given SQL, as far as that can be seen without its function."""
+def written_in(function: Function) -> dict[str, str]:
+    """The names that are given SQL, and the SQL: those of a file are its constants."""
+    return {
+        each.target: each.value.text
+        for each in function.assigns
+        if each.value.kind in _WRITTEN and _SPELLED.match(each.value.text)
+    }
+
+
+def hands_over(function: Function, constants: Mapping[str, str]) -> bool:
+    """Whether a function may hand SQL to a database, or to what hands it on."""
+    named = {*written_in(function), *constants}
+    return any(may_be_given(call, named) for call in function.calls)
+
+
+def may_be_given(call: Call, named: Set[str]) -> bool:
+    """Whether a call is given SQL; `named` are the names that hold some."""
     if call.last in SINKS:
         return True
     if not call.args:
         return False
-    kind, text = call.args[0][:2]
+    kind, text, names, _ = call.args[0]
     if kind == "name":
-        return text in _SQL_NAMES
-    return kind in _WRITTEN and _SPELLED.match(text) is not None
+        last = text.rpartition(".")[2]
+        return text in _SQL_NAMES or text in named or last in named
+    if kind not in _WRITTEN:
+        return False
+    return _SPELLED.match(text) is not None or not named.isdisjoint(names[:1])
 
 
 _WRITTEN = frozenset({"str", "fstring", "concat", "format"})
 _SQL_NAMES = frozenset("sql query stmt statement paged".split())
 
 
-def statements(node: ast.AST, function: Function) -> list[Sql]:
+def statements(
+    node: ast.AST, function: Function, constants: Mapping[str, str]
+) -> list[Sql]:
     """Every SQL text the function hands to a database."""
-    scope = _Scope(node, function)
+    scope = _Scope(node, function, constants)
     found = []
     for call in scope.sinks:
         text = _sql_argument(call)
@@ -79,6 +102,7 @@ def statements(node: ast.AST, function: Function) -> list[Sql]:
         line = scope.line_of(text) if parts else call.lineno
         end = call.end_lineno or call.lineno
         made = Sql(line, dotted(call.func), whole, parts, end)
+        made.written = line if parts else scope.written(text, call.lineno)
         if whole.lstrip()[:6].upper() == "UPDATE":
             made.worked_out = tuple(_worked_out(call, text))
         found.append(made)
@@ -106,24 +130,59 @@ _FRAGMENT = re.compile(
     r"^\{\} (=|<|>|<=|>=|!=|I?LIKE|\{\}) (%s|\$|:|\?)"
 )
 _COMPOSED = frozenset({"fstring", "concat", "format"})
+# What SQLAlchemy takes for SQL as it is, though it be no whole statement.
+_RAW = frozenset({"text", "literal_column"})
 
 
 def may_compose(function: Function) -> bool:
     """Whether a function may make a part of a statement, or answer with what it was given."""
-    names = {each.name for each in function.parameters}
-    for each in function.returns:
-        value = each.value
-        if value.kind == "name" or value.text in {"IfExp", "BoolOp"}:
-            if names.intersection(value.names):
-                return True
+    if any(_may_pass(function, each.value) for each in function.returns):
+        return True
     return any(
         value.kind in _COMPOSED and "{}" in value.text and _FRAGMENT.search(value.text)
         for value in _texts_of(function)
+    ) or any(
+        call.last in _RAW and call.args and call.args[0].kind not in {"str", "num"}
+        for call in function.calls
+    )
+
+
+def _may_pass(function: Function, value: Value) -> bool:
+    """Whether what a function answers may be made of the text of a parameter."""
+    if not (_is_textual(value) or value.kind == "name"):
+        return False
+    held = {
+        each.name
+        for each in function.parameters
+        if each.annotation not in _NUMBERS and each.name not in {"self", "cls"}
+    }
+    if not held:
+        return False
+    for assign in function.assigns:
+        if _is_textual(assign.value) and not held.isdisjoint(assign.value.names):
+            held.add(assign.target)
+    return not held.isdisjoint(value.names) or _splits(function)
+
+
+def _is_textual(value: Value) -> bool:
+    """Whether an expression makes a text of texts, or chooses one."""
+    if value.kind in _COMPOSED or value.text in {"IfExp", "BoolOp"}:
+        return True
+    return value.kind == "call" and value.text.rpartition(".")[2] in _TEXTS
+
+
+def _splits(function: Function) -> bool:
+    """Whether a function takes a parameter apart into several names."""
+    names = {each.name for each in function.parameters}
+    return any(
+        call.last in {"partition", "rpartition", "split", "rsplit"}
+        and call.receiver in names
+        for call in function.calls
     )
 
 
 def _texts_of(function: Function) -> Iterator[Value]:
-    """What a function answers with, gives names to, or adds to a list."""
+    """What a function answers with, gives names to, adds to a list or hands on."""
     for returned in function.returns:
         yield returned.value
     for assign in function.assigns:
@@ -131,6 +190,9 @@ def _texts_of(function: Function) -> Iterator[Value]:
     for call in function.calls:
         if call.last in {"append", "insert", "extend"} and call.args:
             yield call.args[-1]
+        elif not _NO_SINK.search(call.last):
+            yield from call.args
+            yield from call.keywords.values()
 
 
 def composed(node: ast.AST, function: Function) -> tuple[list[Sql], tuple[str, ...]]:
@@ -143,9 +205,21 @@ def composed(node: ast.AST, function: Function) -> tuple[list[Sql], tuple[str, .
             parts = tuple(dict.fromkeys(scope.unclean(text, 0)))
             if parts:
                 end = text.end_lineno or text.lineno
-                found.append(Sql(text.lineno, "", whole, parts, end))
-    passed = [name for each in scope.returned for name in scope.as_they_came(each)]
+                found.append(Sql(scope.line_of(text), "", whole, parts, end))
+    found += _raw(scope)
+    passed = [name for each in scope.returned for name in scope.passed(each)]
     return found, tuple(dict.fromkeys(passed))
+
+
+def _raw(scope: _Scope) -> Iterator[Sql]:
+    """What SQLAlchemy is told to take as it is, where it is no whole statement."""
+    for call in scope.sinks_of(_RAW):
+        whole = scope.text_of(call.args[0])
+        if not _STATEMENT.match(whole):
+            parts = tuple(dict.fromkeys(scope.unclean(call.args[0], 0)))
+            if parts:
+                end = call.end_lineno or call.lineno
+                yield Sql(call.lineno, "text", whole, parts, end)
 
 
 def _sql_argument(call: ast.Call) -> ast.expr | None:
@@ -165,12 +239,23 @@ def _inside_text(node: ast.expr) -> ast.expr:
     return node
 
 
+def _key(node: ast.expr) -> str:
+    """The text of a constant key."""
+    return str(node.value) if isinstance(node, ast.Constant) else "*"
+
+
 class _Scope:
     """What the names of one function may hold."""
 
-    def __init__(self, node: ast.AST, function: Function) -> None:
+    def __init__(
+        self,
+        node: ast.AST,
+        function: Function,
+        constants: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Collect assignments, additions, loops and checks of the function itself."""
         self.function = function
+        self.constants = constants
         self.parameters = {p.name: p for p in function.parameters}
         self.values: dict[str, list[ast.expr]] = {}
         self.added: dict[str, list[ast.expr]] = {}
@@ -178,6 +263,7 @@ class _Scope:
         self.loops: dict[str, list[ast.expr]] = {}
         self.checked: set[str] = set()
         self.sinks: list[ast.Call] = []
+        self.calls: list[ast.Call] = []
         self.returned: list[ast.expr] = []
         self.active: set[str] = set()
         self._read(node)
@@ -270,8 +356,10 @@ class _Scope:
             self.checked.add(name.rpartition(".")[0])
             if last in {"fullmatch", "match"} and call.args:
                 self.checked.add(dotted(call.args[-1]))
-        elif last.startswith(("validate", "check_", "ensure", "_validate", "sanitize")):
-            self.checked |= {dotted(arg) for arg in call.args}
+        elif last.lstrip("_").startswith(_CHECKS):
+            self.checked |= {name for arg in call.args for name in inside(arg)[0]}
+        if last in _RAW:
+            self.calls.append(call)
         if (call.args or call.keywords) and not _NO_SINK.search(last):
             self.sinks.append(call)
 
@@ -295,6 +383,9 @@ class _Scope:
             return all(isinstance(each, ast.Constant) for each in node.elts)
         if isinstance(node, ast.Dict):
             return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "keys":
+                return self._is_choice(node.func.value)
         name = dotted(node)
         last = name.rpartition(".")[2]
         if last.lstrip("_").isupper():
@@ -308,12 +399,21 @@ class _Scope:
             for each in given
         )
 
+    def sinks_of(self, names: Set[str]) -> Iterator[ast.Call]:
+        """The calls of some functions that are given something by its place."""
+        for call in self.calls:
+            if call.args and dotted(call.func).rpartition(".")[2] in names:
+                yield call
+
     def texts(self) -> Iterator[ast.expr]:
-        """What the function puts together: returned, named or added to a list."""
+        """What the function puts together: returned, named, added to a list, handed on."""
         stack = [*self.returned]
         for table in (self.values, self.added):
             for given in table.values():
                 stack += given
+        for call in self.sinks:
+            stack += call.args
+            stack += [each.value for each in call.keywords]
         while stack:
             item = stack.pop()
             if isinstance(item, ast.List | ast.Tuple):
@@ -325,6 +425,15 @@ class _Scope:
             elif isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
                 if item.func.attr == "format":
                     yield item
+
+    def passed(self, node: ast.expr) -> Iterator[str]:
+        """The parameters whose text an answer holds, unless something judged them."""
+        if isinstance(node, ast.Tuple) and node.elts:
+            node = node.elts[0]  # a text, and then its values
+        yield from self.as_they_came(node)
+        for part in self.unclean(node, 0):
+            if part.origin == "parameter":
+                yield part.name
 
     def as_they_came(self, node: ast.expr) -> Iterator[str]:
         """The parameters that an expression may be, and that nothing was compared with."""
@@ -344,6 +453,8 @@ class _Scope:
         if isinstance(node, ast.Name | ast.Attribute):
             name = dotted(node)
             given = self.values.get(name, [])
+            if not given and name.rpartition(".")[2].lstrip("_").isupper():
+                return self.constants.get(name.rpartition(".")[2], "{}")
             if not given or name in self.active:
                 return "{}"
             self.active.add(name)
@@ -373,13 +484,44 @@ class _Scope:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             if any(True for _ in self.unclean(node.left, 0)):
                 return self.line_of(node.left)
+        if isinstance(node, ast.JoinedStr):
+            for value in node.values:
+                if isinstance(value, ast.FormattedValue):
+                    if any(True for _ in self.unclean(value.value, 0)):
+                        return self._composed_line(value.value)
+        if isinstance(node, ast.Call) and node.args:
+            pieces = node.args[0]
+            if isinstance(pieces, ast.List | ast.Tuple):  # which are joined
+                for each in pieces.elts:
+                    if any(True for _ in self.unclean(each, 0)):
+                        simple = isinstance(each, ast.Name)
+                        return each.lineno if simple else self.line_of(each)
         if isinstance(node, ast.Name):
             given = [*self.values.get(node.id, []), *self.added.get(node.id, [])]
             composed = [each for each in given if not isinstance(each, ast.Constant)]
             for each in composed:
                 if any(True for _ in self.unclean(each, 0)):
-                    return each.lineno
+                    simple = isinstance(each, ast.Name)
+                    return each.lineno if simple else self.line_of(each)
         return node.lineno
+
+    def _composed_line(self, node: ast.expr) -> int:
+        """Where what stands in a gap is put together: there, or where its name got it."""
+        given = self.values.get(node.id, []) if isinstance(node, ast.Name) else []
+        for each in given:
+            call = each.func if isinstance(each, ast.Call) else None
+            joined = isinstance(call, ast.Attribute) and call.attr == "join"
+            if joined or isinstance(each, ast.JoinedStr):
+                if any(True for _ in self.unclean(each, 0)):
+                    return self.line_of(each)
+        return node.lineno
+
+    def written(self, node: ast.expr, line: int) -> int:
+        """Where a text begins to be written: where its name was given it first."""
+        while isinstance(node, ast.BinOp):
+            node = node.left
+        given = self.values.get(node.id, []) if isinstance(node, ast.Name) else []
+        return given[0].lineno if given else line
 
     def unclean(self, node: ast.expr, depth: int) -> Iterator[SqlPart]:
         """The parts of an expression that did not come from the program itself."""
@@ -439,9 +581,10 @@ class _Scope:
             return
         if dotted(node) in self.checked:
             return
-        origin = "request" if self._is_request(value) else "unknown"
-        if origin == "request":
-            yield SqlPart(name, origin, node.lineno)
+        if self._is_request(value):
+            yield SqlPart(name, "request", node.lineno)
+        elif name in self.parameters and isinstance(node.slice, ast.Constant):
+            yield SqlPart(f"{name}[{_key(node.slice)}]", "field", node.lineno)
 
     def _unclean_call(self, node: ast.Call, depth: int) -> Iterator[SqlPart]:
         """Numbers and quoted names are clean; what a text method returns is its text."""
@@ -471,9 +614,14 @@ class _Scope:
                     return
                 if self._is_request(node.func.value):
                     yield SqlPart(f"{owner}.{last}()", "request", node.lineno)
+                elif owner in self.parameters and isinstance(
+                    node.args[0], ast.Constant
+                ):
+                    yield SqlPart(
+                        f"{owner}[{_key(node.args[0])}]", "field", node.lineno
+                    )
                 return
-        own = name == f"self.{last}" or isinstance(node.func, ast.Name)
-        if own and (node.args or node.keywords):
+        if node.args or node.keywords:
             yield SqlPart(name, "made", node.lineno)
         if last in {"sorted", "list", "tuple", "set", "reversed", "str", "map", "repr"}:
             for arg in node.args[-1:]:
@@ -545,6 +693,10 @@ class _Scope:
             yield SqlPart(name, "request", node.lineno)
         elif name.startswith("self."):
             yield SqlPart(name, "attribute", node.lineno)
+        elif name.count(".") == 1:
+            base = name.partition(".")[0]
+            if base in self.parameters or base in self.values:
+                yield SqlPart(name, "field", node.lineno)
 
     def _unclean_items(self, over: ast.expr, depth: int) -> Iterator[SqlPart]:
         """What a loop goes over: literal lists are clean, keys of a body are not."""

@@ -235,7 +235,8 @@ def _statements(
                 if any(
                     _crosses(scoped, table, reach, statement) for reach in reaches or ()
                 ):
-                    yield module.problem(file, statement.line, _said(table, scoped))
+                    line = statement.written or statement.line
+                    yield module.problem(file, line, _said(table, scoped))
 
 
 def _filters_by_itself(module: ModuleSource) -> bool:
@@ -430,7 +431,8 @@ def _ignored(module: ModuleSource, scoped: set[str]) -> Iterator[Problem]:
                         f"`{given[0]}` is not asked for here, and the table"
                         f" {min(tables & scoped)} has a community_id"
                     )
-                    yield module.problem(file, statement.line, message)
+                    line = statement.written or statement.line
+                    yield module.problem(file, line, message)
 
 
 def _rows_by_key(
@@ -696,8 +698,20 @@ _PERSON = re.compile(r"user|member|viewer|author", re.IGNORECASE)
 _STORES = frozenset({"set", "setex", "put", "store"})
 
 
+# Commands of Redis that count, collect or vote under a key.
+_GATHERS = frozenset(
+    "sadd incr incrby decr hset hincrby zadd zincrby lpush rpush setnx getset".split()
+)
+# What is about a caller, whichever community it is in.
+_OF_ALL = re.compile(
+    r"rate|limit|throttl|flood|login|attempt|lock|online|presence|session|seen|dedup|replay|"
+    r"nonce|idempot|global|refresh",
+    re.IGNORECASE,
+)
+
+
 def _shared_keys(module: ModuleSource) -> Iterator[Problem]:
-    """What is looked up for one community, and cached for all of them."""
+    """What is looked up, or counted, for one community, and kept for all of them."""
     caches = {
         made.target.rpartition(".")[2]
         for file in module.python
@@ -706,28 +720,85 @@ def _shared_keys(module: ModuleSource) -> Iterator[Problem]:
     }
     for file, function in module.functions():
         for call in function.calls:
-            if call.last not in _STORES and call.last != "get":
+            kept = call.last in _STORES or call.last == "get"
+            if not (kept or call.last in _GATHERS) or not call.args:
                 continue
             last = call.receiver.rpartition(".")[2]
-            if call.args and (_CACHE.search(call.receiver) or last in caches):
-                place = _shared_key(module, file, function, call)
-                if place is not None:
-                    message = (
-                        "this key is the same for all communities; name the community in"
-                        " it"
-                    )
-                    yield module.problem(*place, message)
-                    break
+            if kept and not (_CACHE.search(call.receiver) or last in caches):
+                continue
+            shared = _shared_key if kept else _shared_tally
+            place = shared(module, file, function, call)
+            if place is not None:
+                message = (
+                    "this key is the same for all communities; name the community in it"
+                )
+                yield module.problem(*place, message)
+                break
+
+
+def _key_of(function: Function, call: Call) -> tuple[Value, int]:
+    """The key that a call is given, and where it is made."""
+    key, line = call.args[0], call.line
+    for assign in function.assigns:
+        if key.kind == "name" and assign.target == key.text:
+            key, line = assign.value, assign.line
+    return key, line
+
+
+def _shared_tally(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> tuple[PythonFile, int] | None:
+    """Where the key is made of what is counted in one community, and does not name it."""
+    if call.last in {"incr", "decr"} and not _CACHE.search(call.receiver):
+        return None
+    if not any(p.name in {"community_id", "community"} for p in function.parameters):
+        return None
+    key, line = _key_of(function, call)
+    if _is_about(key) or _OF_ALL.search(f"{key.text} {function.name}"):
+        return None
+    if key.kind == "call":
+        made = _made_by(module, file, key)
+        if made is None or _is_about(made) or _OF_ALL.search(made.text):
+            return None
+    elif key.kind not in {"fstring", "concat", "format"} or not key.names:
+        return None
+    names = key.names if key.kind != "call" else key.names[1:]
+    if not names or any(name.startswith("self.") for name in names):
+        return None
+    if any("community" in name for name in _resolved(function, key)):
+        return (file, line) if _is_foreign_to_all(module, file, line) else None
+    parts = set(re.findall(r"[.\['\"](\w*id)['\"]?\]?\}", _text(module, file, line)))
+    named = _names_one(function, list(names)) or parts - {"user_id", "member_id"}
+    return None if named else (file, line)
+
+
+def _text(module: ModuleSource, file: PythonFile, line: int) -> str:
+    """A line as it is written."""
+    return module.line_of(module.path(file.path), line)
+
+
+# What another service calls its own things by: the same in every community.
+_FOREIGN = re.compile(r"\b(provider|platform|source)\b['\"]?\]?\}")
+
+
+def _is_foreign_to_all(module: ModuleSource, file: PythonFile, line: int) -> bool:
+    """Whether a key names something by what it is called at another service."""
+    return _FOREIGN.search(_text(module, file, line)) is not None
+
+
+def _made_by(module: ModuleSource, file: PythonFile, key: Value) -> Value | None:
+    """What the one function that makes a key answers with."""
+    found = _meant(module, file, Call(key.text, 0, 0))
+    made = [r.value for other, number in found for r in other.functions[number].returns]
+    texts = {"concat", "fstring", "format"}
+    return made[0] if len(made) == 1 and made[0].kind in texts else None
 
 
 def _shared_key(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> tuple[PythonFile, int] | None:
     """Where the key of a call is made, when it lacks the community it should name."""
-    key, line = call.args[0], call.line
-    for assign in function.assigns:
-        if key.kind == "name" and assign.target == key.text:
-            key, line = assign.value, assign.line
+    key, line = _key_of(function, call)
     names = _resolved(function, key)
     if "community" in f"{key.text} {' '.join(names)}":
         return None
@@ -743,11 +814,25 @@ def _shared_key(
         return None
     if key.kind == "call":
         for other, number in _meant(module, file, Call(key.text, 0, 0)):
-            made = other.functions[number].returns
-            if made and made[0].value.kind in {"concat", "fstring", "format", "call"}:
-                return other, made[0].line
+            made = other.functions[number]
+            kinds = {"concat", "fstring", "format", "call"}
+            if made.returns and made.returns[0].value.kind in kinds:
+                if _takes_anything(module, made):
+                    return None if _names_one(function, names) else (file, line)
+                return other, made.returns[0].line
         return None
     return None if _names_one(function, names) or key.kind != "name" else (file, line)
+
+
+def _takes_anything(module: ModuleSource, made: Function) -> bool:
+    """Whether a function makes keys of whatever it is given, a community too."""
+    if any(p.kind == "star" for p in made.parameters):
+        return True
+    return any(
+        _is_about(value)
+        for _, call in module.calls_by_name.get(made.name, ())
+        for value in _values(call)
+    )
 
 
 def _resolved(function: Function, value: Value, depth: int = 3) -> list[str]:

@@ -11,6 +11,7 @@ from waddlegen.facts.routes import AUTH
 from waddlegen.facts.words import words
 from waddlegen.findings import Problem, Severity
 from waddlegen.names import pascal
+from waddlegen.rules.coroutines import is_foreign, kept_method
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -699,7 +700,7 @@ def _is_never_awaited(function: Function, call: Call) -> bool:
     if (
         name in function.awaits
         or name in function.globals
-        or name not in function.names
+        or not _is_used(function, name)
     ):
         return False
     if name in function.subscripted:
@@ -723,6 +724,13 @@ def _is_never_awaited(function: Function, call: Call) -> bool:
     return not any(each.over.names.count(name) for each in _loops(function)) and not (
         function.yields
     )
+
+
+def _is_used(function: Function, name: str) -> bool:
+    """Whether a function uses a name, or a part of what it holds."""
+    if name in function.names:
+        return True
+    return any(each.startswith(f"{name}.") for each in function.names)
 
 
 def _loops(function: Function) -> Iterator[Loop]:
@@ -839,8 +847,8 @@ def _is_coroutine(
     names: Mapping[str, Function],
 ) -> bool:
     """Whether a call makes a coroutine."""
-    if call.name in {"asyncio.sleep", "asyncio.gather", "asyncio.wait"}:
-        return call.last != "gather"
+    if call.receiver == "asyncio" and call.last in _OF_ASYNCIO:
+        return True
     if "." not in call.name:
         if call.name in names:
             return names[call.name].is_async and not names[call.name].yields
@@ -867,8 +875,13 @@ def _is_coroutine(
         return bool(own) and all(
             f.is_async and not f.yields and not f.decorators for f in own
         )
+    if is_foreign(module, file, function, call):
+        return True
     if call.last not in _async_names(module):
         return False
+    kept = kept_method(module, file, call)
+    if kept is not None:
+        return _makes_coroutine(kept)
     known = module.kinds.of(file, function, call.receiver)
     if known is not None:
         method = module.kinds.method(file, function, call.name)
@@ -894,6 +907,9 @@ def _is_coroutine(
             f.is_async and f.cls and not f.yields and not f.decorators for f in methods
         )
     return False
+
+
+_OF_ASYNCIO = frozenset("sleep wait wait_for to_thread open_connection".split())
 
 
 def _async_names(module: ModuleSource) -> set[str]:

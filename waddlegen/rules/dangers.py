@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from waddlegen.facts.python import Call, Function, PythonFile, Value
 from waddlegen.facts.words import is_secret
 from waddlegen.findings import Problem, Severity
+from waddlegen.rules.markup import json_in_pages, raw_markup, sent_markup
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -254,6 +255,7 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
         return await render_template("page.html", name=name)
     """
     views = {(route.file.path, route.number) for route in module.routes}
+    told: set[tuple[str, int]] = set()
     for file in module.python:
         for number, function in enumerate(file.functions):
             undone = {
@@ -284,7 +286,10 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                     in {"fstring", "concat", "format", "list", "call"}
                     and each.value.names
                 ):
-                    if not any("escape" in name for name in each.value.names):
+                    if not any(
+                        "escape" in module.code.origin(file, name)
+                        for name in each.value.names
+                    ):
                         names = [
                             n
                             for n in each.value.names
@@ -295,12 +300,17 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                             and "{}" in each.value.text
                             or each.value.kind == "fstring"
                         ):
+                            told.add((module.path(file.path), each.line))
                             yield module.problem(
                                 file,
                                 each.line,
                                 f"`{names[0]}` becomes part of the page unescaped",
                             )
     yield from _unescaped_templates(module)
+    yield from json_in_pages(module)
+    for problem in (*sent_markup(module), *raw_markup(module)):
+        if (problem.path, problem.line) not in told:
+            yield problem
     for inside in module.files:
         if (
             inside.endswith((".html", ".jinja", ".j2", ".jinja2"))

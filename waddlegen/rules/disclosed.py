@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from waddlegen.facts.kinds import Kind
 from waddlegen.facts.python import Call, Function, PythonFile, Value
@@ -30,7 +30,7 @@ def given_away(
     """The name of what holds a secret and is written out whole; "" when nothing does."""
     if value.kind == "call" and _tells(module, file, value.text):
         return value.text
-    for name, dumped in _wholes(module, file, call, value):
+    for name, dumped in wholes(module, file, call, value):
         if MASKS.search(name.rpartition(".")[2]):
             continue
         kind = module.kinds.likely(file, function, name)
@@ -45,7 +45,30 @@ def given_away(
     return ""
 
 
-def _wholes(
+def written_before(function: Function, values: Iterable[Value]) -> Iterator[Call]:
+    """The texts that names were given before they were handed on, as if handed on themselves."""
+    for value in values:
+        if value.kind != "name" or "." in value.text:
+            continue
+        for assign in function.assigns:
+            if assign.target == value.text and assign.value.kind in _TEXTS:
+                made = Call("", assign.line, assign.column, (assign.value,))
+                made.end_line = assign.line
+                yield made
+
+
+_TEXTS = frozenset({"fstring", "format", "concat"})
+
+
+def text_of(module: ModuleSource, file: PythonFile, call: Call) -> str:
+    """A call as it is written."""
+    return " ".join(
+        module.line_of(module.path(file.path), number)
+        for number in range(call.line, call.end_line + 1)
+    )
+
+
+def wholes(
     module: ModuleSource, file: PythonFile, call: Call, value: Value
 ) -> Iterator[tuple[str, bool]]:
     """The names that a value shows whole, and whether their fields are dumped."""
@@ -59,10 +82,7 @@ def _wholes(
         elif last in _SHOWS and len(value.names) > 1 and f"{last}()" not in value.names:
             yield value.names[1], last in {"vars", "asdict"}
     elif value.kind in {"fstring", "format", "concat"}:
-        text = "".join(
-            module.line_of(module.path(file.path), number)
-            for number in range(call.line, call.end_line + 1)
-        )
+        text = text_of(module, file, call)
         for name in value.names:
             if re.search(
                 rf"{{{re.escape(name)}\s*=?(![rs])?}}|%\s*\(?{re.escape(name)}\b(?![.\[(])",
@@ -125,10 +145,18 @@ def _is_row_with_secret(function: Function, name: str) -> bool:
 
 def _is_granted(function: Function, name: str) -> bool:
     """Whether a name is the whole answer to a request for a grant of OAuth."""
-    return any(each.target == "grant_type" for each in function.entries) and any(
-        each.target == name and each.value.text.endswith(".json")
+    asks = any(each.target == "grant_type" for each in function.entries) or any(
+        call.last == "post" and call.args and _TOKENS.search(call.args[0].text)
+        for call in function.calls
+    )
+    return asks and any(
+        each.target == name and each.value.text.removesuffix("()").endswith(".json")
         for each in function.assigns
     )
+
+
+# An address that hands out tokens: a path, or a constant that is so called.
+_TOKENS = re.compile(r"/(oauth2?/)?(access_)?token/?$|(^|[._])TOKEN_(URL|ENDPOINT)$")
 
 
 def _tells(module: ModuleSource, file: PythonFile, name: str) -> bool:
@@ -143,10 +171,16 @@ def _tells(module: ModuleSource, file: PythonFile, name: str) -> bool:
     if receiver:
         found = [each for each in found if each[1].cls]
         named = [each for each in found if each[1].cls == receiver.rpartition(".")[2]]
+        if not named and last in _COMMON:
+            return False
         found = named or found
     elif any(other is file for other, _ in found):
         found = [each for each in found if each[0] is file]
     return bool(found) and all(_returns_secrets(module, *each) for each in found)
+
+
+# Methods that everything has.
+_COMMON = frozenset("get pop copy items values read load one first find fetch".split())
 
 
 def _returns_secrets(

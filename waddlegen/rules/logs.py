@@ -13,13 +13,18 @@ from waddlegen.measures import (
     core_logger,
     is_log_call,
     makes_aaa,
-    once,
     rotation,
     sets_up_aaa,
     structured_share,
     writes_events,
 )
-from waddlegen.rules.disclosed import MASKS, given_away
+from waddlegen.rules.disclosed import (
+    MASKS,
+    given_away,
+    text_of,
+    wholes,
+    written_before,
+)
 from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -354,16 +359,78 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
         for value in values if not name else ():
             name = name or given_away(module, file, function, call, value)
         name = name or _spread_secret(function, call)
+        for before in written_before(function, values) if not name else ():
+            name = name or _told(file, function, before)
+            before.end_line = before.line + 3  # where the text may go on
+            name = name or given_away(module, file, function, before, before.args[0])
         if name:
             told.add((file.path, call.line))
             yield module.problem(
                 file, call.line, f"`{name}` is written into the log", call.column
             )
+    yield from _raised(module)
     for file, line, column, name in _through_helpers(module):
         if (file.path, line) not in told:
             told.add((file.path, line))
             message = f"`{name}` is written into the log"
             yield module.problem(file, line, message, column)
+
+
+def _raised(module: ModuleSource) -> Iterator[Problem]:
+    """Errors whose text holds a secret: whoever logs the error logs the text."""
+    for file, function in module.functions():
+        lines = {each.line: each.value.text for each in function.raises}
+        for call in function.calls if lines else ():
+            if lines.get(call.line) != call.name or not call.args:
+                continue
+            name = ""
+            for value in (*call.args, *call.keywords.values()):
+                name = name or _raised_secret(module, file, function, call, value)
+            if name:
+                message = (
+                    f"`{name}` is in the text of this error, which goes into the log"
+                )
+                yield module.problem(file, call.line, message, call.column)
+
+
+def _raised_secret(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call, value: Value
+) -> str:
+    """What an error's text shows of a secret: all that holds it, or itself."""
+    composed = [(call, value)]
+    for before in written_before(function, (value,)):
+        before.end_line = before.line + 3
+        composed.append((before, before.args[0]))
+    for place, each in composed:
+        if each.kind not in {"fstring", "format", "concat"}:
+            continue
+        name = given_away(module, file, function, place, each)
+        shown = [n for n, _ in wholes(module, file, place, each)]
+        for other in shown:
+            plain = is_secret(other) and len(words(other.rpartition(".")[2])) > 1
+            whole = _holds_whole(function, other)
+            name = name or (other if plain or whole else "")
+        if name and not MASKS.search(name):
+            return name
+    return ""
+
+
+def _holds_whole(function: Function, name: str) -> bool:
+    """Whether a name is a mapping, a form or an answer that holds a secret."""
+    written = "." not in name and any(
+        a.target == name
+        and a.value.kind == "dict"
+        and (
+            any(is_secret(key) for key in a.value.text.split(","))
+            or ("headers" in a.value.names and _are_ours("headers", function))
+        )
+        for a in function.assigns
+    )
+    return (
+        written
+        or _is_form_with_password(name, function)
+        or _is_answer_with_tokens(name, function)
+    )
 
 
 def _log_calls(module: ModuleSource) -> Iterator[tuple[PythonFile, Function, Call]]:
@@ -513,7 +580,7 @@ def _personal(module: ModuleSource, file: PythonFile, call: Call, value: Value) 
     if value.kind == "subscript":
         names = [value.text.rpartition("[")[2].rstrip("]")]
     elif value.kind in {"call", "fstring"} and _LOOKED_UP.search(
-        text := _text_of(module, file, call)
+        text := text_of(module, file, call)
     ):
         if value.kind == "fstring" or value.text.endswith(".get"):
             names += [a or b for a, b in _LOOKED_UP.findall(text)]
@@ -521,144 +588,6 @@ def _personal(module: ModuleSource, file: PythonFile, call: Call, value: Value) 
 
 
 _LOOKED_UP = re.compile(r"""\[['"](\w+)['"]\]|\.get\(['"](\w+)['"]""")
-
-
-def _text_of(module: ModuleSource, file: PythonFile, call: Call) -> str:
-    """A call as it is written."""
-    return " ".join(
-        module.line_of(module.path(file.path), number)
-        for number in range(call.line, call.end_line + 1)
-    )
-
-
-@rule("WB614", severity=Severity.WARNING, topic="log")
-def raw_text_in_log(module: ModuleSource) -> Iterator[Problem]:
-    """What somebody wrote is put into a log line as it is.
-
-    A line break in it forges a line of the log, and what people say to each other is nobody's
-    to keep. Log ids and lengths; pass what must be there as a field, which is escaped.
-
-    Bad:
-        logger.info(f"{event['user_name']} said {event['message']}")
-    Good:
-        logger.info("message of %d characters in %s", len(event["message"]), channel_id)
-    """
-    raw = not _escapes(module)
-    for file, function, call in module.calls():
-        if (
-            call.last not in _FREE
-            or not call.args
-            or not is_log_call(call.name, call.last)
-        ):
-            continue
-        first = call.args[0]
-        if first.kind not in {"fstring", "format", "concat"} and "%s" not in first.text:
-            continue
-        for name in _looked_at(module, file, call):
-            base, last = name
-            private = last in _SAID and base in _FROM_CALLERS
-            title = raw and first.kind == "fstring" and last in _CALLED
-            title = title and base not in _OURS
-            if (private or title) and _is_from_caller(function, base):
-                yield module.problem(
-                    file,
-                    call.line,
-                    f"`{last}` is what somebody wrote, and goes into the log as it is",
-                    call.column,
-                )
-                break
-
-
-_FREE = frozenset("debug info warning error exception critical log".split())
-_SAID = frozenset(
-    "message text content prompt question chat_message message_text user_input "
-    "message_content".split()
-)
-_FROM_CALLERS = frozenset(
-    "request req event ev payload data body msg form command cmd params interaction chat "
-    "inner message question notification".split()
-)
-_OURS = frozenset("self cls config settings cfg conf app bot client".split())
-_CALLED = frozenset(
-    "username user_name display_name nickname nick title sender sender_name".split()
-)
-_PARTS = re.compile(
-    r"""\{(?P<a>[\w.]+?)(?:\[['"](?P<b>\w+)['"]\]|\.get\(['"](?P<c>\w+)['"][^{}]*\)"""
-    r"""|\.(?P<d>\w+))\}"""
-)
-
-
-def _looked_at(
-    module: ModuleSource, file: PythonFile, call: Call
-) -> Iterator[tuple[str, str]]:
-    """The parts of things that a log line shows raw: what of, and which."""
-    if call.args[0].kind == "fstring":
-        for match in _PARTS.finditer(_text_of(module, file, call)):
-            part = match["b"] or match["c"] or match["d"]
-            yield match["a"].rpartition(".")[2], part
-        return
-    for value in call.args[1:]:
-        if value.kind in {"name", "subscript"}:
-            base, _, last = value.text.rstrip("]").replace("[", ".").rpartition(".")
-            yield base.rpartition(".")[2], last
-
-
-def _is_from_caller(function: Function, name: str, depth: int = 2) -> bool:
-    """Whether a name is a parameter, or part of one, or what a request brought."""
-    if any(p.name == name for p in function.parameters):
-        return True
-    for assign in function.assigns:
-        if assign.target != name:
-            continue
-        source = assign.value
-        if source.kind in {"call", "await"} and _READS_BODY.search(source.text):
-            return True
-        if depth and source.kind in {"name", "subscript", "other", "call"}:
-            if any(
-                _is_from_caller(function, each.partition(".")[0], depth - 1)
-                for each in source.names
-                if not re.search(r"(response|resp|session|client)\b", each)
-            ):
-                return not source.text.endswith(".json")
-    return False
-
-
-_READS_BODY = re.compile(
-    r"(^|\.)(get_json|validate_input|validated|parse_body|read_body|body|get_body|json_body)$"
-)
-
-
-@once
-def _escapes(module: ModuleSource) -> bool:
-    """Whether the formatter that writes the module's lines escapes line breaks."""
-    if module.uses_create_app:
-        return True
-    if any(module.imports(name) for name in ("structlog", "pythonjsonlogger")):
-        return True
-    asked = {
-        each.name
-        for file in module.python
-        for each in file.imports
-        if each.module.startswith("flask_core")
-    }
-    for file in (*module.python, *module.core[1]):
-        formatters = {
-            made.name
-            for made in file.classes
-            if any(base.endswith("Formatter") for base in made.bases)
-        }
-        escaping = {
-            function.cls
-            for function in file.functions
-            if function.cls in formatters and function.name == "format"
-            if {"replace", "encode", "dumps", "repr", "translate"}
-            & {call.last for call in function.calls}
-        }
-        for function in file.functions if escaping else ():
-            if any(call.last in escaping for call in function.calls):
-                if file in module.python or function.name in asked:
-                    return True
-    return False
 
 
 _WRAPPERS = frozenset("event log_event audit auth_event log emit_event aaa".split())
@@ -722,14 +651,7 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
         a.target == name and a.value.text.endswith("cwd") for a in function.assigns
     ):
         return False
-    if "." not in name and any(
-        a.target == name
-        and a.value.kind == "dict"
-        and any(is_secret(key) for key in a.value.text.split(","))
-        for a in function.assigns
-    ):
-        return True
-    if _is_form_with_password(name, function) or _is_answer_with_tokens(name, function):
+    if _holds_whole(function, name):
         return True
     if is_secret(last) and not last.endswith(("_present", "_set", "Error")):
         exists = value.kind == "other" and value.text in {"Compare", "UnaryOp"}
@@ -746,7 +668,7 @@ def _holds_secret(name: str, function: Function, value: Value) -> bool:
 def _is_answer_with_tokens(name: str, function: Function) -> bool:
     """Whether a name is the whole answer to a request for tokens."""
     return re.search(r"token|oauth|credential", function.name) is not None and any(
-        each.target == name and each.value.text.endswith(".json")
+        each.target == name and each.value.text.removesuffix("()").endswith(".json")
         for each in function.assigns
     )
 

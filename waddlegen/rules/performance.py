@@ -19,6 +19,7 @@ from waddlegen.facts.python import (
 )
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.clients import client_that_waits
+from waddlegen.rules.histories import endless_lists
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource, run_elsewhere
 
@@ -739,7 +740,23 @@ def _object_state(module: ModuleSource, file: PythonFile) -> Iterator[Problem]:
             ):
                 if not _counts_kinds(assign, others):
                     own_name = (assign.target,)
-                    yield from _growing(module, file, others, assign, own_name)
+                    found = list(_growing(module, file, others, assign, own_name))
+                    yield from found or _longer(module, file, others, assign)
+
+
+def _longer(
+    module: ModuleSource, file: PythonFile, methods: list[Function], assign: Assign
+) -> Iterator[Problem]:
+    """An attribute whose lists get longer for as long as somebody comes back."""
+    line = endless_lists(file, assign, methods)
+    if line:
+        message = (
+            f"the lists in `{assign.target}` only get longer, and each replica has its"
+            " own; keep them in Redis with a time to live, or cut them"
+        )
+        yield module.problem(file, assign.line, message)
+        if abs(line - assign.line) > 2:
+            yield module.problem(file, line, message)
 
 
 def _growing(
