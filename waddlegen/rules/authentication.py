@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waddlegen.facts.callers import AUTH, CHECKS
 from waddlegen.facts.python import Assign, Call, Compare, Function, PythonFile, Value
-from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route, builds_refusal
+from waddlegen.facts.refusals import builds_refusal
+from waddlegen.facts.route import WEBHOOK, Route
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
