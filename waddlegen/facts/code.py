@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from waddlegen.facts.callers import AUTH, CHECKS, NOT_AUTH, looks_at_caller
-from waddlegen.facts.python import Call, Class, PythonFile
+from waddlegen.facts.python import Call, Class, Function, PythonFile
 from waddlegen.facts.refusals import (
     ENDS,
     answers_refusal,
     builds_refusal,
     only_compares,
     only_tells,
+    raises_refusal,
     refuses_caller,
 )
 
@@ -118,7 +120,51 @@ class Code:
                                 return True
                             if looks_at_caller(other.functions[index]):
                                 looks = True
+                if depth and self.refuses_for(file, function, call, depth - 1):
+                    return True
         return looks and refuses
+
+    def refuses_for(
+        self, file: PythonFile, function: Function, call: Call, depth: int
+    ) -> bool:
+        """Whether a call is to a check whose refusal ends the request, or is heeded here.
+
+        The check may go by a name it was given in the function: `check = wrap(authenticate)`.
+        """
+        for name in _also_called(function, call):
+            found = self.found(file, name)[:3]
+            for owner, other, index in found:
+                if other.functions[index] is function:
+                    continue
+                if owner.checks_caller(other, index, depth):
+                    if heeds(function, call) or owner.ends_request(other, index):
+                        return True
+            if not found and self._is_unseen(file, name):
+                if call.bare or heeds(function, call):
+                    return True
+        return False
+
+    def _is_unseen(self, file: PythonFile, name: str) -> bool:
+        """Whether a name is that of a check in a shared library that cannot be read."""
+        last = self.origin(file, name).rpartition(".")[2]
+        return (
+            from_library(file, name, SHARED)
+            and DEMANDS.search(last) is not None
+            and not NOT_AUTH.search(last)
+        )
+
+    def ends_request(self, file: PythonFile, number: int, depth: int = 2) -> bool:
+        """Whether a function raises its refusal, or calls one of its own that does."""
+        function = file.functions[number]
+        if raises_refusal(function):
+            return True
+        return depth > 0 and any(
+            self.ends_request(other, index, depth - 1)
+            for call in function.calls
+            if AUTH.search(call.last) or call.last.startswith("_")
+            for other, index in self.resolve(file, call.name)[:3]
+            if other.functions[index] is not function
+        )
 
     def _asks_library(self, file: PythonFile, name: str) -> bool:
         """Whether a function of the shared library looks at the request for its caller."""
@@ -168,7 +214,7 @@ class Code:
         own: list[tuple[Code, PythonFile, int]] = [
             (self, *each) for each in self.resolve(file, name)
         ]
-        if own or self.library is None or not from_library(file, name, _SHARED):
+        if own or self.library is None or not from_library(file, name, SHARED):
             return own
         last = self.origin(file, name).rpartition(".")[2]
         return [(self.library, *each) for each in self.library.functions.get(last, ())]
@@ -189,13 +235,52 @@ class Code:
         return True
 
 
-_SHARED = ("flask_core", "libs.")
+# Checks that refuse by themselves, as their names say.
+DEMANDS = re.compile(
+    r"^_?(authenticate|authorize|(require|ensure|assert|enforce|check|verify|demand|must_have)_"
+    r"\w*(auth|key|role|token|scope|perm|caller|user|admin|access|login|identity))",
+    re.IGNORECASE,
+)
+
+
+def heeds(function: Function, call: Call) -> bool:
+    """Whether a function looks at the answer of a call, or answers with it."""
+    if call.use in {"tested", "compared"}:
+        return True
+    names = {call.name, f"{call.name}()"}  # the latter when it is awaited
+    targets = {
+        assign.target
+        for assign in function.assigns
+        if assign.line == call.line and assign.value.text in names
+    }
+    targets |= {call.target} - {""}
+    if targets & function.tested:
+        return True
+    return any(
+        each.value.text in names or not targets.isdisjoint(each.value.names)
+        for each in function.returns
+    )
+
+
+def _also_called(function: Function, call: Call) -> Iterator[str]:
+    """The name of a call, and what a function was made from that it goes by there."""
+    yield call.name
+    if "." in call.name:
+        return
+    for made in function.calls:
+        if made.target == call.name and made is not call:
+            for value in (*made.args, *made.keywords.values()):
+                if value.kind in {"name", "call"}:
+                    yield value.text
+
+
+SHARED = ("flask_core", "libs.")
 
 
 def from_library(
     file: PythonFile,
     name: str,
-    libraries: tuple[str, ...] = (*_SHARED, "quart", "flask"),
+    libraries: tuple[str, ...] = (*SHARED, "quart", "flask"),
 ) -> bool:
     """Whether a name was imported from a library that all modules share."""
     head = name.partition(".")[0]

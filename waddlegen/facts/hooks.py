@@ -10,7 +10,8 @@ from waddlegen.facts.blueprints import Key, Parents, blueprint_name, blueprint_o
 from waddlegen.facts.callers import AUTH, CHECKS, NOT_AUTH
 from waddlegen.facts.code import Code, Evidence
 from waddlegen.facts.guards import is_guard
-from waddlegen.facts.python import Call, Exempt, Function, PythonFile, Value
+from waddlegen.facts.paths import written
+from waddlegen.facts.python import Assign, Call, Exempt, Function, PythonFile, Value
 from waddlegen.facts.refusals import refuses_caller
 from waddlegen.facts.route import Route
 
@@ -79,8 +80,12 @@ def hooks_of(code: Code, kinds: frozenset[str] = _HOOKS) -> Hooks:
             for call in function.calls:
                 passed = tuple(_passed(code, function, call, kinds)) or ((file, ""),)
                 for caller, name in passed:
-                    _called_hook(code, file, call, note, caller, name, kinds)
+                    _called_hook(code, file, function, call, note, caller, name, kinds)
             for assign in function.assigns:
+                if _FUNCS in assign.target and kinds is _HOOKS:
+                    key = _key_of(assign)
+                    owner = (_owner(assign.target), key)
+                    _kept_hook(code, file, note, owner, assign.value, assign.line)
                 if assign.target.endswith((".asgi_app", ".wsgi_app")):
                     if _refuses_all(code, file, assign.value):
                         made = (assign.value.text, None, 0)
@@ -134,6 +139,7 @@ def _passed(
 def _called_hook(
     code: Code,
     file: PythonFile,
+    function: Function,
     call: Call,
     note: object,
     caller: PythonFile,
@@ -146,20 +152,23 @@ def _called_hook(
     """
     keep = note
     assert callable(keep)
-    if "before_request_funcs" in call.name and call.last == "append" and call.args:
-        name = call.args[0].text
-        for checks in code.resolve(file, name)[:3]:
-            if code.checks_caller(*checks):
-                keep(caller, "", True, call.line, (name, *checks))
+    if _FUNCS in call.name and call.last in {"append", "extend", "insert"}:
+        key = next((c for c in function.calls if c.name == _inner(call)), None)
+        mapped = key.args[0] if key is not None and key.args else None
+        for value in call.args:
+            _kept_hook(code, file, keep, (_owner(call.name), mapped), value, call.line)
     elif call.last in kinds and call.args:
         given = call.args[0]
-        name = given.names[0] if given.kind == "other" and given.names else given.text
-        found = code.resolve(file, name)
-        made = [each for each in found[:3] if code.checks_caller(*each)]
-        if made or (not found and AUTH.search(name) and not NOT_AUTH.search(name)):
-            whole = call.last.startswith("before_app")
-            home = made[0] if made else (None, 0)
-            keep(caller, receiver or call.receiver, whole, call.line, (name, *home))
+        over = (
+            call.loop.over.names if call.loop and call.loop.target == given.text else ()
+        )
+        for name in over or _named(given):
+            found = code.found(file, name)[:3]
+            made = [(f, n) for owner, f, n in found if owner.checks_caller(f, n)]
+            if made or (not found and AUTH.search(name) and not NOT_AUTH.search(name)):
+                whole = call.last.startswith("before_app")
+                home = made[0] if made else (None, 0)
+                keep(caller, receiver or call.receiver, whole, call.line, (name, *home))
     elif call.bare and call.args and _INSTALLS.search(call.last):
         target = call.args[0]
         is_app = target.text in _apps(file) or target.text == "app"
@@ -170,6 +179,81 @@ def _called_hook(
             installs = _installs(code, file, call.name, kinds)
             if installs is not None:
                 keep(file, target.text, False, call.line, (call.last, *installs))
+
+
+def _kept_hook(
+    code: Code,
+    file: PythonFile,
+    note: object,
+    owner: tuple[str, Value | None],
+    value: Value,
+    line: int,
+) -> None:
+    """`app.before_request_funcs[None] = [check]`, or under the name of a blueprint."""
+    assert callable(note)
+    receiver, key = owner
+    blueprint = _constant_of(file, key)
+    for name in _named(value):
+        for home, number in code.resolve(file, name)[:3]:
+            if not code.checks_caller(home, number):
+                continue
+            made = (name, home, number)
+            if blueprint:
+                place = _variable_of(code, blueprint)
+                if place is not None:
+                    note(*place, False, line, made)
+            else:
+                note(file, receiver, False, line, made)
+
+
+_FUNCS = "before_request_funcs"
+
+
+def _owner(name: str) -> str:
+    """What the lists of hooks belong to: `app` of `app.before_request_funcs[None]`."""
+    return name.partition(f".{_FUNCS}")[0]
+
+
+def _inner(call: Call) -> str:
+    """The call inside a call: that of `setdefault` in `….setdefault(None, []).append(…)`."""
+    return call.receiver.removesuffix("()")
+
+
+def _key_of(assign: Assign) -> Value | None:
+    """The key of `funcs["admin"] = […]`, as far as it is written out."""
+    text = assign.target.partition("[")[2].rstrip("]")
+    if assign.keys:
+        return Value("name", assign.keys[0], assign.keys)
+    return Value("str", text) if text and text not in {"None", "*"} else None
+
+
+def _constant_of(file: PythonFile, key: Value | None) -> str:
+    """The name of the blueprint that a key is; `api.name` is that of `api`."""
+    if key is None or key.kind == "none":
+        return ""
+    if key.kind == "str":
+        return key.text
+    variable = key.text.removesuffix(".name")
+    for call in file.calls:
+        if call.last == "Blueprint" and call.target == variable:
+            return written(call.argument(0, "name"))
+    return ""
+
+
+def _variable_of(code: Code, blueprint: str) -> tuple[PythonFile, str] | None:
+    """The file and the variable of the blueprint that goes by a name."""
+    for file in code.files:
+        for call in file.calls:
+            if call.last == "Blueprint" and call.target:
+                if written(call.argument(0, "name")) == blueprint:
+                    return file, call.target
+    return None
+
+
+def _named(value: Value) -> tuple[str, ...]:
+    """What a value may call: its own name, and those inside it."""
+    own = (value.text,) if value.kind in {"name", "call"} else ()
+    return tuple(dict.fromkeys((*own, *value.names)))
 
 
 _INSTALLS = re.compile(r"auth(?!or(?!i))|protect|require_|guard")

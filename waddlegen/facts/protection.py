@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from waddlegen.facts.blueprints import Parents
 from waddlegen.facts.callers import ADMIN, AUTH, CHECKS, NOT_AUTH, looks_at_caller
-from waddlegen.facts.code import Code, Evidence
+from waddlegen.facts.code import Code, Evidence, heeds
 from waddlegen.facts.guards import composes, is_guard
 from waddlegen.facts.hooks import Hooks, asks_for_admin, hook_of
 from waddlegen.facts.paths import VERBS
 from waddlegen.facts.python import Call, Function, PythonFile
-from waddlegen.facts.refusals import ends_request, refuses_caller
+from waddlegen.facts.refusals import refuses_caller
 from waddlegen.facts.route import Route
 
 
@@ -76,16 +76,19 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
         if CHECKS.search(call.name) and not NOT_AUTH.search(call.last):
             if refuses and not _never_refuses(code, file, call.name):
                 return Evidence(file.path, call.line, call.name)
-        for other, index in code.resolve(file, call.name)[:3]:
+        own = code.resolve(file, call.name)[:3]
+        if not own and code.refuses_for(file, function, call, 1):
+            return Evidence(file.path, call.line, call.name)
+        for other, index in own:
             if other is file and index == route.number:
                 continue
             checks = code.checks_caller(other, index, 1)
             if checks and code.drops(file, call):
                 route.dropped = Evidence(file.path, call.line, call.name)
                 continue
-            heeded = call.target and call.target in function.tested
+            heeded = heeds(function, call)
             named = AUTH.search(call.last) or CHECKS.search(call.last)
-            ends = checks and ends_request(other.functions[index])
+            ends = checks and code.ends_request(other, index)
             if checks and (heeded or named or ends):
                 return Evidence(file.path, call.line, call.name)
             if refuses and looks_at_caller(other.functions[index]):

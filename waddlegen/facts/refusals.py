@@ -97,7 +97,7 @@ def refuses_caller(function: Function) -> bool:
     ) or any(_REFUSAL.search(each.value.text) for each in function.returns)
 
 
-def ends_request(function: Function) -> bool:
+def raises_refusal(function: Function) -> bool:
     """Whether a function raises its refusal, so that nobody has to look at its answer."""
     return any(
         call.last == "abort" and {401, 403} & {s for v in call.args for s in v.statuses}
