@@ -245,7 +245,7 @@ DEMANDS = re.compile(
 
 def heeds(function: Function, call: Call) -> bool:
     """Whether a function looks at the answer of a call, or answers with it."""
-    if call.use in {"tested", "compared"}:
+    if call.use in {"tested", "compared"} or call.name in function.tested:
         return True
     names = {call.name, f"{call.name}()"}  # the latter when it is awaited
     targets = {

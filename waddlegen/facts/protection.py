@@ -93,6 +93,8 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
                 return Evidence(file.path, call.line, call.name)
             if refuses and looks_at_caller(other.functions[index]):
                 return Evidence(file.path, call.line, call.name)
+            if _asks_for_secret(function, call, other.functions[index], refuses):
+                return Evidence(file.path, call.line, call.name)
     if refuses and looks:
         line = function.headers[0][1] if function.headers else function.line
         return Evidence(file.path, line, "checked in the view")
@@ -103,6 +105,30 @@ def _in_body(code: Code, route: Route) -> Evidence | None:
     if refuses and sent:
         return Evidence(file.path, function.compares[0].line, "compared in the view")
     return None
+
+
+def _asks_for_secret(
+    view: Function, call: Call, check: Function, refuses: bool
+) -> bool:
+    """Whether a view has a secret of its address compared, or looked up, before it goes on.
+
+    Browser sources cannot send headers; the key in their address is what lets them in.
+    """
+    if refuses and any(each.last == "compare_digest" for each in check.calls):
+        return heeds(view, call)
+    given = {name for value in call.args for name in value.names}
+    given &= {p.name for p in view.parameters if _SECRET.search(p.name)}
+    if not given or not any(_LOOKED_UP.search(each.text) for each in check.sql):
+        return False
+    return bool(check.raises) or heeds(view, call)
+
+
+_SECRET = re.compile(r"(^|_)(key|token|secret)$")
+_LOOKED_UP = re.compile(
+    r"\b(\w*token|\w*secret|(token|key|secret)_hash|"
+    r"(api|access|overlay|widget|share|embed|source)_key)\s*=",
+    re.IGNORECASE,
+)
 
 
 def _never_refuses(code: Code, file: PythonFile, name: str) -> bool:
