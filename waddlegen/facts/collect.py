@@ -126,6 +126,8 @@ class _Collector:
             function.fails_open += lenient.lenient(node, function)
         if not exempt.ASKS.isdisjoint(function.names):
             function.exempt = exempt.exemptions(node, function)
+        if exempt.may_be_asked(function):
+            function.exempt += exempt.predicate(node)
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node by its kind."""

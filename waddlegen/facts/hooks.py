@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -333,15 +334,27 @@ def _forgotten(code: Code, hook: Hook) -> Evidence | None:
 
 def _exempted(code: Code, route: Route, key: Key, hook: Hook) -> Evidence | None:
     """The entry by which a hook lets a route on; none when it asks."""
-    for each in hook.exempt:
-        assert hook.file is not None
-        for path, entries in _entries(code, hook.file, each):
+    for file, each in _every_exemption(code, hook):
+        for path, entries in _entries(code, file, each):
             hits = [e for e in entries if _is_meant(code, route, key, each.by, e[1])]
             if each.others and entries and not hits:
-                return Evidence(hook.file.path, each.line, "")
+                return Evidence(file.path, each.line, "")
             if hits and not each.others:
                 return Evidence(path, *hits[0])
     return None
+
+
+def _every_exemption(code: Code, hook: Hook) -> Iterator[tuple[PythonFile, Exempt]]:
+    """What a hook lets on, by itself or by what a function says that it asks."""
+    for each in hook.exempt:
+        assert hook.file is not None
+        if each.by != "helper":
+            yield hook.file, each
+            continue
+        for file, number in code.resolve(hook.file, each.name)[:1]:
+            for inner in file.functions[number].exempt:
+                if inner.by != "helper":
+                    yield file, inner._replace(others=inner.others ^ each.others)
 
 
 def _entries(
@@ -369,6 +382,10 @@ def _is_meant(code: Code, route: Route, key: Key, by: str, text: str) -> bool:
         return path == (text.rstrip("/") or "/")
     if by == "path-prefix":
         return path.startswith(text)
+    if by == "path-pattern":
+        with contextlib.suppress(re.error):
+            return re.match(text, path) is not None
+        return False
     if by == "view":
         return view == text
     if by == "method":

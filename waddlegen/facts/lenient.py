@@ -43,7 +43,9 @@ def lenient(node: ast.AST, function: Function) -> list[FailOpen]:
             found += _claimed(item, hook, wraps)
             found += _if_sent(item, statements[:place])
         elif isinstance(item, ast.Try):
-            found += _passed_over(item)
+            found += _passed_over(item, hook)
+        elif isinstance(item, ast.With):
+            found += _suppressed(item)
     return found
 
 
@@ -182,13 +184,12 @@ def _if_sent(item: ast.If, before: list[ast.stmt]) -> list[FailOpen]:
     return [FailOpen(item.lineno, name, "absent")] if _SIGNED.search(name) else []
 
 
-def _passed_over(item: ast.Try) -> list[FailOpen]:
-    """`except InvalidSignature: log`, after which the request goes on."""
-    if item.orelse or not any(
-        isinstance(each, ast.Expr) and _asked(each.value) for each in item.body
-    ):
-        return []
-    if any(isinstance(each, ast.Assign | ast.Return) for each in item.body):
+def _passed_over(item: ast.Try, hook: bool) -> list[FailOpen]:
+    """`except InvalidSignature: log`, after which the request goes on.
+
+    In a hook, to return nothing is to let the request go on too.
+    """
+    if item.orelse or not _asks_in_vain(item.body):
         return []
     return [
         FailOpen(
@@ -196,4 +197,36 @@ def _passed_over(item: ast.Try) -> list[FailOpen]:
         )
         for clause in item.handlers
         if all(_only_tells(each) for each in clause.body)
+        or (hook and _tells_and_goes_on(clause.body))
     ]
+
+
+def _asks_in_vain(body: list[ast.stmt]) -> bool:
+    """Whether a check is called for its refusal alone, and nothing hangs on what follows."""
+    asks = [
+        n for n, e in enumerate(body) if isinstance(e, ast.Expr) and _asked(e.value)
+    ]
+    return bool(asks) and not any(
+        isinstance(each, ast.Assign | ast.Return) for each in body[asks[-1] :]
+    )
+
+
+def _tells_and_goes_on(body: list[ast.stmt]) -> bool:
+    """Whether a clause ends with `return None`, and does nothing else than to tell of it."""
+    last = body[-1]
+    nothing = isinstance(last, ast.Return) and (
+        last.value is None or getattr(last.value, "value", 0) is None
+    )
+    return nothing and all(_only_tells(each) for each in body[:-1])
+
+
+def _suppressed(item: ast.With) -> list[FailOpen]:
+    """`with suppress(InvalidSignature): key.verify(…)`."""
+    if not _asks_in_vain(item.body):
+        return []
+    for each in item.items:
+        call = each.context_expr
+        if isinstance(call, ast.Call) and dotted(call.func).endswith("suppress"):
+            name = dotted(call.args[0]) if call.args else "an error"
+            return [FailOpen(item.lineno, name, "error")]
+    return []

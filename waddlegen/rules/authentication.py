@@ -457,6 +457,83 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
                 file, opening.line, why[opening.why].format(opening.name), topic=topic
             )
     yield from _empty_is_right(module)
+    yield from _yes_by_default(module)
+
+
+def _yes_by_default(module: ModuleSource) -> Iterator[Problem]:
+    """Where checks are chosen from a table, and what none is found for passes unchecked."""
+    tables = _tables_of_checks(module)
+    told: set[tuple[str, int]] = set()
+    for file, function, call in module.calls():
+        if call.last == "get" and len(call.args) == 2:
+            known = call.receiver.rpartition(".")[2] in tables
+        elif call.last == "getattr" and len(call.args) == 3:
+            known = CHECKS.search(call.args[1].text) is not None
+        else:
+            continue
+        place = _where_all_pass(module, file, call) if known else None
+        if place is not None and place not in told:
+            told.add(place)
+            message = "what none of the checks is found for is taken as genuine"
+            said = f"{place[0]} {file.path} {' '.join(file.constants)}"
+            signs = re.search(r"webhook|signature|hmac|eventsub", said, re.I)
+            topic = "webhook" if signs or _webhookish(function) else "auth"
+            yield module.problem(*place, message, topic=topic)
+
+
+def _tables_of_checks(module: ModuleSource) -> set[str]:
+    """The mappings that hold functions which verify signatures or keys."""
+    return {
+        name
+        for file in module.python
+        for assign in file.module.assigns
+        if assign.value.kind == "dict"
+        for name in (assign.target.rpartition(".")[2],)
+        if any(_is_check(module, file, each) for each in assign.value.names)
+    }
+
+
+def _is_check(module: ModuleSource, file: PythonFile, name: str) -> bool:
+    """Whether a name is that of a function which compares or verifies something sent."""
+    return any(
+        call.last == "compare_digest"
+        or call.last == "verify"
+        or CHECKS.search(call.last)
+        for home, number in module.code.resolve(file, name)[:3]
+        for call in home.functions[number].calls
+    )
+
+
+def _where_all_pass(
+    module: ModuleSource, file: PythonFile, call: Call
+) -> tuple[str, int] | None:
+    """Where the function that a look-up falls back to says yes to everybody."""
+    given = call.args[-1]
+    if given.text == "Lambda":
+        lambdas = [f for f in file.functions if f.name == "<lambda>"]
+        inside = [f for f in lambdas if call.line <= f.line <= call.end_line]
+        yes = inside and all(_always_yes(each) for each in inside)
+        return (file.path, call.line) if yes else None
+    for home, number in module.code.resolve(file, given.text)[:1]:
+        function = home.functions[number]
+        if given.kind == "name" and _always_yes(function):
+            return home.path, function.returns[0].line
+    return None
+
+
+def _always_yes(function: Function) -> bool:
+    """Whether a function says yes, or what a setting says, without having asked anything."""
+    if not function.returns or function.raises or function.compares:
+        return False
+    return all(
+        each.value.text == "True"
+        or each.value.text.isupper()
+        or each.value.text == "UnaryOp"
+        and all(
+            n.isupper() for n in (name.rpartition(".")[2] for name in each.value.names)
+        )
+        for each in function.returns
+    )
 
 
 def _empty_is_right(module: ModuleSource) -> Iterator[Problem]:
@@ -648,7 +725,7 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                     )
                 digest = call.argument(2, "digestmod")
                 if digest and re.search(r"(^|\.)(md5|sha1)$", digest.text):
-                    if not _hub(function, file):
+                    if _is_for_signing(function, call) and not _hub(function, file):
                         yield module.problem(
                             file,
                             call.line,
@@ -683,11 +760,23 @@ def _written_anew(call: Call, function: Function) -> int:
 _SIGNED = re.compile(r"signature|(^|_|-)sig$|hmac|headers|secret", re.IGNORECASE)
 
 
+def _is_for_signing(function: Function, call: Call) -> bool:
+    """Whether an HMAC proves something; one of a cache's key only has to be another."""
+    if any(each.last == "compare_digest" for each in function.calls):
+        return True
+    if re.search(r"cache|etag|fingerprint|bucket|totp|hotp", function.qualname, re.I):
+        return False
+    names = (name.removesuffix(".encode") for name in call.args[0].names)
+    return any(map(is_secret, names)) or bool(
+        re.search(r"sign|verif|webhook|hmac", function.qualname, re.I)
+    )
+
+
 def _hub(function: Function, file: PythonFile) -> bool:
-    """WebSub hubs sign with SHA-1; that is theirs to change."""
+    """WebSub hubs and Twilio sign with SHA-1; that is theirs to change."""
     headers = [name for f in file.functions for name, _ in f.headers]
     return (
-        any("Hub-Signature" in name for name in headers)
+        any(re.search(r"Hub-Signature|Twilio", name, re.I) for name in headers)
         or "hub" in function.qualname.lower()
     )
 
