@@ -157,6 +157,8 @@ def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
                 continue
             if builds_refusal(call):
                 message = "this refusal is made, but not returned: the caller is let in"
+            elif _is_refusal(call):
+                message = f"`{call.last}` is made, but not raised: the caller is let in"
             elif module.code.drops(file, call):
                 message = (
                     f"nobody looks at the answer of `{call.last}`, and all are let in"
@@ -164,6 +166,17 @@ def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
             else:
                 continue
             yield module.problem(file, call.line, message, call.column)
+
+
+def _is_refusal(call: Call) -> bool:
+    """Whether a call makes an exception that refuses, and nothing more."""
+    return call.last[:1].isupper() and _REFUSAL.search(call.last) is not None
+
+
+_REFUSAL = re.compile(
+    r"^(\w+\.)*(Unauthori[sz]ed|Forbidden|NotAuthenticated|PermissionDenied|AccessDenied|"
+    r"PermissionError|(Auth\w*|InvalidToken|InvalidApiKey|InvalidSignature)(Error|Failed)?)$"
+)
 
 
 def _asked_in_vain(
@@ -495,13 +508,26 @@ def _tables_of_checks(module: ModuleSource) -> set[str]:
 
 def _is_check(module: ModuleSource, file: PythonFile, name: str) -> bool:
     """Whether a name is that of a function which compares or verifies something sent."""
+    found = [home.functions[n] for home, n in module.code.resolve(file, name)[:3]]
+    found += [f for _, f in _verifies_by_class(module, name.rpartition(".")[2])]
     return any(
-        call.last == "compare_digest"
-        or call.last == "verify"
-        or CHECKS.search(call.last)
-        for home, number in module.code.resolve(file, name)[:3]
-        for call in home.functions[number].calls
+        call.name == "hmac.new" or CHECKS.search(call.last)
+        for function in found
+        for call in function.calls
     )
+
+
+def _verifies_by_class(module: ModuleSource, name: str) -> list[tuple[str, Function]]:
+    """The methods of a class that say whether something is genuine, with their files."""
+    return [
+        (home.path, function)
+        for home, made in module.code.classes_named({name})
+        for function in home.functions
+        if function.cls == made.name and _SAYS_GENUINE.search(function.name)
+    ]
+
+
+_SAYS_GENUINE = re.compile(r"verif|genuine|valid|check|accept|allow|trust", re.I)
 
 
 def _where_all_pass(
@@ -514,6 +540,10 @@ def _where_all_pass(
         inside = [f for f in lambdas if call.line <= f.line <= call.end_line]
         yes = inside and all(_always_yes(each) for each in inside)
         return (file.path, call.line) if yes else None
+    if given.kind == "call":
+        for path, function in _verifies_by_class(module, given.text.rpartition(".")[2]):
+            if _always_yes(function):
+                return path, function.returns[0].line
     for home, number in module.code.resolve(file, given.text)[:1]:
         function = home.functions[number]
         if given.kind == "name" and _always_yes(function):

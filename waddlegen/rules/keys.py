@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from waddlegen.facts.callers import CHECKS, looks_at_caller
 from waddlegen.facts.python import Assign, Call, Compare, Function, PythonFile, Value
-from waddlegen.facts.refusals import refuses_caller
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
@@ -118,7 +117,13 @@ def _is_text_by_name(
         for parameter in function.parameters:
             if parameter.name == name:
                 return parameter.annotation == "str"
-    last = name.rpartition(".")[2]
+    owner, _, last = name.rpartition(".")
+    kind = (
+        module.kinds.of(file, function, owner) if owner and not last.isupper() else None
+    )
+    fields = [each for each in kind.cls.fields if each.target == last] if kind else []
+    if fields:
+        return all(each.annotation == "str" for each in fields)
     owned = name.startswith(("self.", "cls."))
     if not (last.isupper() or owned or "settings" in name or "config" in name.lower()):
         return False
@@ -278,8 +283,9 @@ def token_without_end(module: ModuleSource) -> Iterator[Problem]:
         jwt.encode({"sub": user_id, "exp": now + timedelta(hours=1)}, key, algorithm="HS256")
     """
     for file, function, call in _in_files(module, "encode"):
-        if "jwt" in call.receiver.lower() and call.args:
-            if _has_no_end(call.args[0], function):
+        claims = call.argument(0, "payload") or call.argument(0, "claims")
+        if "jwt" in call.receiver.lower() and claims is not None:
+            if _has_no_end(claims, function):
                 message = "this token has no `exp`, and is good for ever"
                 yield module.problem(file, call.line, message, call.column)
     if module.imports("itsdangerous"):
@@ -299,7 +305,10 @@ def _has_no_end(value: Value, function: Function) -> bool:
     if value.kind != "name" or "." in value.text:
         return False
     given = [each for each in function.assigns if each.target == value.text]
-    if not given or any(each.value.kind != "dict" for each in given):
+    made = [c for c in function.calls if c.target == value.text and c.last == "dict"]
+    if not given or any(each.value.kind != "dict" for each in given) and not made:
+        return False
+    if any("exp" in c.keywords or c.args or c.double_star for c in made):
         return False
     if any(a.target.startswith(f"{value.text}[") for a in function.assigns):
         parts = [a.target for a in function.assigns]
@@ -308,7 +317,7 @@ def _has_no_end(value: Value, function: Function) -> bool:
     changed = {"update", "setdefault"}
     if any(c.receiver == value.text and c.last in changed for c in function.calls):
         return False
-    return all(_has_no_end(each.value, function) for each in given)
+    return bool(made) or all(_has_no_end(each.value, function) for each in given)
 
 
 _TIMED = frozenset({"URLSafeTimedSerializer", "TimedSerializer", "TimestampSigner"})
@@ -352,11 +361,6 @@ def key_in_the_address(module: ModuleSource) -> Iterator[Problem]:
             is_secret(name) or "key" in name.lower() for name, _ in function.headers
         ):
             continue
-        if not (refuses_caller(function) or CHECKS.search(function.qualname)):
-            if not re.search(
-                r"auth|api_key|token|caller|credential", function.name, re.I
-            ):
-                continue
         for call in function.calls:
             if call.name.endswith("request.args.get") and call.args:
                 name = call.args[0].text
@@ -458,7 +462,7 @@ def _takes(function: Function, text: str) -> bool:
 
 def _speaks_of_state(file: PythonFile) -> bool:
     """Whether a file says anything of a state, a nonce or a verifier."""
-    said = re.compile(r"state|nonce|verifier|csrf", re.IGNORECASE)
+    said = re.compile(r"state|nonce|code_verifier|csrf", re.IGNORECASE)
     for function in file.functions:
         names = (*function.names, *(p.name for p in function.parameters))
         texts = (
