@@ -34,6 +34,8 @@ def exemptions(node: ast.AST, function: Function) -> list[Exempt]:
     found: list[Exempt] = []
     aliases: dict[str, str] = {}
     body: list[ast.stmt] = getattr(node, "body", [])
+    if not isinstance(body, list):  # that of a lambda is an expression
+        return []
     for place, item in enumerate(body):
         if isinstance(item, ast.Assign):
             for target in item.targets:

@@ -98,11 +98,26 @@ def _open_grpc(module: ModuleSource) -> Iterator[Problem]:
         return
     for file, _, call in module.calls():
         if methods and call.name in {"grpc.aio.server", "grpc.server", "aio.server"}:
-            if "interceptors" not in call.keywords:
+            given = call.keywords.get("interceptors")
+            if given is None or _ask_nobody(module, given):
                 message = (
                     "the gRPC server answers anybody; add an interceptor that asks"
                 )
                 yield module.problem(file, call.line, message, call.column)
+
+
+def _ask_nobody(module: ModuleSource, given: Value) -> bool:
+    """Whether all interceptors are classes of the module, and none speaks of the caller."""
+    names = {name.rpartition(".")[2] for name in given.names}
+    made = module.code.classes_named(names)
+    if not names or given.kind != "list" or len({c.name for _, c in made}) < len(names):
+        return False
+    return not any(
+        _KNOWS_CALLER.search(" ".join((each.name, *sorted(function.names))))
+        for file, each in made
+        for function in file.functions
+        if function.cls == each.name
+    )
 
 
 @rule("WB412", severity=Severity.CRITICAL, topic="auth", checklist="S1")

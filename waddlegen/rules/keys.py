@@ -407,9 +407,20 @@ def cookie_that_scripts_read(module: ModuleSource) -> Iterator[Problem]:
             yield module.problem(file, call.line, message, call.column)
     for file, function in module.functions():
         for assign in function.assigns:
-            if _FLAG.search(assign.target) and assign.value.text == "False":
+            if not _FLAG.search(assign.target) or assign.value.text != "False":
+                continue
+            if not _is_for_developers(file, assign):
                 message = "the cookies of sessions are not protected"
                 yield module.problem(file, assign.line, message, assign.column)
+
+
+def _is_for_developers(file: PythonFile, assign: Assign) -> bool:
+    """Whether a setting stands in a class that is for one's own machine, or for tests."""
+    return any(
+        re.search(r"dev|test|local|debug", made.name, re.I)
+        and any(each.line == assign.line for each in made.fields)
+        for made in file.classes
+    )
 
 
 _FLAG = re.compile(r"(SESSION|AUTH|REMEMBER)_COOKIE_(HTTPONLY|HTTP_ONLY|SECURE)\W?$")
