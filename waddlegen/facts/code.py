@@ -122,7 +122,17 @@ class Code:
                                 looks = True
                 if depth and self.refuses_for(file, function, call, depth - 1):
                     return True
+                looks = looks or self._names_caller(file, function, call)
         return looks and refuses
+
+    def _names_caller(self, file: PythonFile, function: Function, call: Call) -> bool:
+        """Whether a call finds out who calls, and the answer is looked at: `if who() is None`."""
+        if "." in call.name or call.last not in self.functions:
+            return False
+        return any(
+            looks_at_caller(other.functions[index]) and heeds(function, call)
+            for other, index in self.resolve(file, call.name)[:3]
+        )
 
     def refuses_for(
         self, file: PythonFile, function: Function, call: Call, depth: int

@@ -74,16 +74,21 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
         elif isinstance(item, ast.Try) and strict:
             found += _failure(item, wraps)
         elif isinstance(item, ast.Return) and strict:
-            found += _as_set(item)
+            found += _as_set(item, known)
     if strict:
         found += _without_any(body)
     refused = {n for each in statements if (n := _refused_without(each, known))}
     return [o for o in found if o.why != "skipped" or o.name not in refused]
 
 
-def _as_set(item: ast.Return) -> list[FailOpen]:
+def _as_set(item: ast.Return, known: Known) -> list[FailOpen]:
     """`return not Config.REQUIRE_SIGNATURE`, which says yes unless that is set."""
     value = item.value
+    missing = (
+        _unset(value, known) if isinstance(value, ast.UnaryOp | ast.Compare) else ""
+    )
+    if missing:
+        return [FailOpen(item.lineno, missing, "unset")]
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
         name = dotted(value.operand)
         pattern = _REQUIRES

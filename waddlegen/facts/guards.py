@@ -120,15 +120,16 @@ def composes(code: Code, file: PythonFile, number: int, depth: int = 2) -> bool:
     """Whether a decorator is made of another one that guards."""
     for function in file.within(number):
         for each in (*function.calls, *function.decorators):
-            last = code.origin(file, each.name).rpartition(".")[2]
+            name = each.name.removesuffix("()")  # as of `needs("role")(view)`
+            last = code.origin(file, name).rpartition(".")[2]
             named = AUTH.search(last) and not NOT_AUTH.search(last)
-            if named and from_library(file, each.name):
+            if named and from_library(file, name):
                 return True
-            if depth > 0 and "." not in each.name and last != function.name:
-                made = any(a.target == each.name for a in file.module.assigns)
-                known = made or code.resolve(file, each.name)
+            if depth > 0 and "." not in name and last != function.name:
+                made = any(a.target == name for a in file.module.assigns)
+                known = made or code.resolve(file, name)
                 if known and _wraps(file, number, each):
-                    if is_guard(code, file, each.name, depth - 1):
+                    if is_guard(code, file, name, depth - 1):
                         return True
     return False
 

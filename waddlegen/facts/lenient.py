@@ -40,7 +40,7 @@ def lenient(node: ast.AST, function: Function) -> list[FailOpen]:
     for place, item in enumerate(statements):
         if isinstance(item, ast.If):
             found += _logged(item, statements)
-            found += _claimed(item, hook, wraps)
+            found += _claimed(item, hook, wraps, statements[:place])
             found += _if_sent(item, statements[:place])
         elif isinstance(item, ast.Try):
             found += _passed_over(item, hook)
@@ -129,11 +129,13 @@ def _only_tells(item: ast.stmt) -> bool:
     return bool(_TELLS.match(dotted(value.func).rpartition(".")[2]))
 
 
-def _claimed(item: ast.If, hook: bool, wraps: set[str]) -> list[FailOpen]:
+def _claimed(
+    item: ast.If, hook: bool, wraps: set[str], before: list[ast.stmt]
+) -> list[FailOpen]:
     """`if request.headers.get("X-Internal"): return None` in what guards others."""
     if not hook and not wraps:
         return []
-    name = _header_of(item.test)
+    name = _header_of(item.test) or _address_of(item.test, before)
     if not name or _PROVES.search(name) or _OF_HTTP.match(name):
         return []
     last = item.body[-1]
@@ -161,9 +163,23 @@ def _header_of(test: ast.expr) -> str:
         first = test.args[0] if test.args else None
         return str(first.value) if isinstance(first, ast.Constant) else ""
     if isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute):
-        if test.func.attr in {"lower", "strip"}:
+        if test.func.attr in {"lower", "strip", "startswith"}:
             return _header_of(test.func.value)
     return ""
+
+
+def _address_of(test: ast.expr, before: list[ast.stmt]) -> str:
+    """The header that holds the address a test asks for; whoever calls writes it himself."""
+    asked = {each.id for each in ast.walk(test) if isinstance(each, ast.Name)}
+    for item in before:
+        if isinstance(item, ast.Assign) and dotted(item.targets[0]) in asked:
+            for each in ast.walk(item.value):
+                if isinstance(each, ast.Constant) and _FORWARDED.match(str(each.value)):
+                    return str(each.value)
+    return ""
+
+
+_FORWARDED = re.compile(r"X-(Forwarded-For|Real-IP|Client-IP)$", re.IGNORECASE)
 
 
 def _if_sent(item: ast.If, before: list[ast.stmt]) -> list[FailOpen]:

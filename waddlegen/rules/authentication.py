@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from waddlegen.facts.callers import AUTH, CHECKS
 from waddlegen.facts.python import Assign, Call, Compare, Function, PythonFile, Value
-from waddlegen.facts.refusals import builds_refusal
+from waddlegen.facts.refusals import builds_refusal, only_compares
 from waddlegen.facts.route import WEBHOOK, Route
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
@@ -198,11 +198,16 @@ def _asked_in_vain(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> str:
     """Why the answer of a check says nothing: nobody reads it, or it is a coroutine."""
-    if call.bare or not CHECKS.search(call.last):
+    if call.bare or not (CHECKS.search(call.last) or call.target.isidentifier()):
         return ""
     found = module.code.found(file, call.name)
-    if call.target.isidentifier() and found and _VERIFIES_SOMEBODY.search(call.last):
-        inner = [other.functions[number] for _, other, number in found[:3]]
+    inner = [other.functions[number] for _, other, number in found[:3]]
+    named = _VERIFIES_SOMEBODY.search(call.last) is not None
+    if (
+        call.target.isidentifier()
+        and inner
+        and (named or all(map(only_compares, inner)))
+    ):
         silent = all(each.returns and not each.raises for each in inner)
         if silent and call.target not in {*function.names, "_"}:
             return f"nobody looks at the answer of `{call.last}`, and all are let in"
@@ -428,10 +433,29 @@ def _meaning(value: Value, function: Function) -> str:
         return match[1] if match else ""
     if value.kind in {"name", "fstring", "concat", "format"}:
         if value.kind == "name":
-            return value.text
+            return "token" if _is_key_header(value, function) else value.text
         inner = [n for n in value.names if is_secret(n) or is_signature(n)]
         return inner[0] if inner else "value"
     return ""
+
+
+def _is_key_header(value: Value, function: Function) -> bool:
+    """Whether a name holds a header that proves who calls: `X-API-Key`, `Authorization`."""
+    if is_secret(value.text) or is_signature(value.text) or not function.headers:
+        return False
+    given = [a for a in function.assigns if a.target == value.text]
+    lines = {
+        line
+        for name, line in function.headers
+        if re.search(
+            r"(api|access|auth|service)[-_]?key|token|secret|^authorization$",
+            name,
+            re.I,
+        )
+    }
+    return bool(given) and all(
+        each.line in lines and "headers" in each.value.text for each in given
+    )
 
 
 def _is_enumeration(value: Value) -> bool:
