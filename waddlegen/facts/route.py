@@ -16,6 +16,8 @@ OPEN = re.compile(
     r"favicon\.ico|robots\.txt|openapi(\.json|\.yaml)?|docs|redoc|swagger[\w.-]*|"
     r"\.well-known|static)(/|$)"
 )
+# What a page is made of; below /api/ the same words are business.
+_ASSETS = re.compile(r"^/(assets|css|js|fonts|img|images)/[^/]+$")
 _EXCHANGE = re.compile(
     r"(^|/)(token|login|logout|signin|signup|callback|authorize|oauth\d?|refresh|sso)(/|$)"
 )
@@ -83,6 +85,8 @@ class Route:
         if path in {"", "/api", "/api/v1"} or _has(OPEN, path):
             return not self.websocket
         if self.function.name == "send_static_file":
+            return True
+        if self.methods == ("GET",) and _has(_ASSETS, path):
             return True
         return any(_has(_PUBLIC, each.name) for each in self.decorators)
 
