@@ -530,6 +530,7 @@ NOT_HERE = {
     "WB433": "it has no webhook",
     "WB434": "it has no webhook",
     "WB436": "it has no webhook",
+    "WB456": "it has no OAuth callback",
     "WB507": "one route without a limit is let be, where others have one",
     "WB508": "create_app carries the correlation id",
     "WB511": "create_app has the health routes",

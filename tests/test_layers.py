@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,20 @@ def test_imports_point_downwards(path: Path) -> None:
     }
 
     assert set() == upwards
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_files_of_a_folder_import_in_one_direction(folder: str) -> None:
+    """No file of a folder imports itself through others of it."""
+    own = f"waddlegen.{folder}."
+    below = {
+        path.stem: {
+            name.removeprefix(own) for name in imports(path) if name.startswith(own)
+        }
+        for path in FOLDERS[folder]
+    }
+
+    TopologicalSorter(below).prepare()
 
 
 @pytest.mark.parametrize(

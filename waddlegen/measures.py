@@ -360,14 +360,19 @@ def authenticated(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         holes = any(f.topic == "auth" and f.code in _HOLES for f in found)
         return PARTIAL if holes else PASS, proofs
     opened = [r for r in every if r.auth is None and not r.dropped]
-    changed = any(route.changes and not route.websocket for route in opened)
-    if changed or 2 * len(good) < len(every):
+    plain = [route for route in opened if not route.websocket]
+    changed = any(route.changes for route in plain)
+    # One gap among many guarded routes leaves a real part done.
+    wide = changed and 6 * len(plain) >= len(every)
+    if wide or 2 * len(good) < len(every):
         return FAIL, proofs
     return FAIL if _has_finding(source, "WB414", "auth") else PARTIAL, proofs
 
 
 # Checks that are there, and let in whom they should not.
-_HOLES = frozenset({"WB412", "WB414", "WB416", "WB417", "WB418", "WB420"})
+_HOLES = frozenset(
+    "WB412 WB414 WB416 WB417 WB418 WB420 WB437 WB438 WB456 WB457".split()
+)
 
 
 @measure("S2")

@@ -131,6 +131,8 @@ class _Collector:
             function.fails_open += lenient.lenient(node, function)
         if not exempt.ASKS.isdisjoint(function.names):
             function.exempt = exempt.exemptions(node, function)
+        if exempt.may_be_asked(function):
+            function.exempt += exempt.predicate(node)
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node by its kind."""
@@ -217,6 +219,8 @@ class _Collector:
         saved = self.loops, self.handlers, self.guards
         self.loops, self.handlers, self.guards = [], [], []
         self._enter(function, node)
+        if isinstance(node.body, ast.Constant):
+            function.returns.append(Return(node.lineno, value_of(node.body)))
         self.visit(node.body)
         self.stack.pop()
         self.numbers.pop()
@@ -706,16 +710,13 @@ class _Collector:
         self.visit(node.value)
 
     def _Compare(self, node: ast.Compare) -> None:
-        """A comparison; only equality is kept."""
-        if type(node.ops[0]) in (ast.Eq, ast.NotEq):
-            self.stack[-1].compares.append(
-                Compare(
-                    node.lineno,
-                    node.col_offset + 1,
-                    value_of(node.left),
-                    value_of(node.comparators[0]),
-                )
-            )
+        """A comparison; equality is kept, and what is looked for in something."""
+        kind, right = type(node.ops[0]), node.comparators[0]
+        if kind in (ast.Eq, ast.NotEq):
+            self.stack[-1].compares.append(_compare(node))
+        elif kind in (ast.In, ast.NotIn) and type(right) not in _DISPLAYS:
+            if type(node.left) is not ast.Constant:
+                self.stack[-1].lookups.append(_compare(node))
         for child in (node.left, *node.comparators):
             self._used(child, "compared")
             self.visit(child)
@@ -823,6 +824,15 @@ _TAKE_VALUES = frozenset(
     "bool len str int float list dict tuple set sorted sum min max jsonify "
     "success_response create_response error_response api_response paginate".split()
 )
+
+
+_DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+
+
+def _compare(node: ast.Compare) -> Compare:
+    """The two sides of a comparison."""
+    left, right = value_of(node.left), value_of(node.comparators[0])
+    return Compare(node.lineno, node.col_offset + 1, left, right)
 
 
 def _fallback(value: ast.expr | None) -> str:

@@ -19,6 +19,8 @@ _ASKED = {
     "request.blueprint": "blueprint",
     "request.method": "method",
 }
+# What a function that is asked for one of them calls it.
+_PARAMETERS = {name: name for name in ("endpoint", "path", "blueprint", "method")}
 # What leaves a path or an endpoint what it is.
 _SPELLING = re.compile(r"\.(rstrip|strip|lower|casefold)\(\)$")
 _LAST_PART = re.compile(r"^request\.endpoint\.(r?split|r?partition)\(\)\[\]$")
@@ -32,6 +34,8 @@ def exemptions(node: ast.AST, function: Function) -> list[Exempt]:
     found: list[Exempt] = []
     aliases: dict[str, str] = {}
     body: list[ast.stmt] = getattr(node, "body", [])
+    if not isinstance(body, list):  # that of a lambda is an expression
+        return []
     for place, item in enumerate(body):
         if isinstance(item, ast.Assign):
             for target in item.targets:
@@ -42,6 +46,27 @@ def exemptions(node: ast.AST, function: Function) -> list[Exempt]:
             if not any(isinstance(later, ast.If) for later in body[place + 1 :]):
                 found += _left_out(item.test, aliases)
     return found
+
+
+def may_be_asked(function: Function) -> bool:
+    """Whether a function only answers, and may ask for a path, an endpoint or a method."""
+    if len(function.returns) != 1 or function.assigns or len(function.parameters) > 1:
+        return False
+    asked = any(each.name in _PARAMETERS for each in function.parameters)
+    return asked or not ASKS.isdisjoint(function.names)
+
+
+def predicate(node: ast.AST) -> list[Exempt]:
+    """What a function that only asks says yes to: `def is_open(path): return path in OPEN`."""
+    body: list[ast.stmt] = getattr(node, "body", [])
+    if not isinstance(body, list) or not 1 <= len(body) <= 2:
+        return []
+    last = body[-1]
+    if not isinstance(last, ast.Return) or last.value is None:
+        return []
+    arguments: list[ast.arg] = getattr(getattr(node, "args", None), "args", [])
+    aliases = {a.arg: _PARAMETERS[a.arg] for a in arguments if a.arg in _PARAMETERS}
+    return _matches(last.value, aliases)
 
 
 def _lets_on(body: list[ast.stmt]) -> bool:
@@ -73,13 +98,37 @@ def _matches(test: ast.expr, aliases: dict[str, str]) -> list[Exempt]:
         case ast.BoolOp(op=ast.Or(), values=values):
             return [each for value in values for each in _matches(value, aliases)]
         case ast.UnaryOp(op=ast.Not(), operand=ast.Call() as operand):
-            return [each._replace(others=True) for each in _matches(operand, aliases)]
+            found = _matches(operand, aliases)
+            return [each._replace(others=not each.others) for each in found]
+        case ast.Call(func=ast.Name(id="any"), args=[ast.GeneratorExp() as each]):
+            return _any_of(each, aliases)
+        case ast.Call(
+            func=ast.Attribute(attr="match" | "fullmatch"), args=[text, asked]
+        ):
+            by = _asked(asked, aliases)
+            return _listed(test, f"{by}-pattern" if by == "path" else "", text)
         case ast.Compare(left=left, ops=[ast.In() | ast.Eq()], comparators=[right]):
             return _listed(test, _asked(left, aliases), right)
         case ast.Call(func=ast.Attribute(value=value, attr="startswith"), args=[given]):
             by = _asked(value, aliases)
             return _listed(test, f"{by}-prefix" if by else "", given)
+        case ast.Call(func=func, args=[given]) if _asked(given, aliases):
+            return [Exempt(test.lineno, "helper", (), dotted(func))]
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]):
+            return [Exempt(test.lineno, "helper", (), name)]
     return []
+
+
+def _any_of(node: ast.GeneratorExp, aliases: dict[str, str]) -> list[Exempt]:
+    """`any(request.path.startswith(each) for each in OPEN)`."""
+    over = node.generators[0]
+    if len(node.generators) > 1 or over.ifs or not isinstance(over.target, ast.Name):
+        return []
+    return [
+        each._replace(entries=texts(over.iter), name=dotted(over.iter))
+        for each in _matches(node.elt, aliases)
+        if each.name == over.target.id
+    ]
 
 
 def _left_out(test: ast.expr, aliases: dict[str, str]) -> list[Exempt]:

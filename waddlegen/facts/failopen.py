@@ -73,8 +73,105 @@ def openings(node: ast.AST, function: Function) -> list[FailOpen]:
             found += _without_header(item, known, statements)
         elif isinstance(item, ast.Try) and strict:
             found += _failure(item, wraps)
+        elif isinstance(item, ast.Return) and strict:
+            found += _as_set(item, known)
+    if strict:
+        found += _without_any(body)
     refused = {n for each in statements if (n := _refused_without(each, known))}
     return [o for o in found if o.why != "skipped" or o.name not in refused]
+
+
+def _as_set(item: ast.Return, known: Known) -> list[FailOpen]:
+    """`return not Config.REQUIRE_SIGNATURE`, which says yes unless that is set."""
+    value = item.value
+    missing = (
+        _unset(value, known) if isinstance(value, ast.UnaryOp | ast.Compare) else ""
+    )
+    if missing:
+        return [FailOpen(item.lineno, missing, "unset")]
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
+        name = dotted(value.operand)
+        pattern = _REQUIRES
+    else:
+        name, pattern = dotted(value), _ALLOWS
+    last = name.rpartition(".")[2]
+    ours = last.isupper() or _SETTINGS.search(name)
+    if ours and pattern.search(last):
+        return [FailOpen(item.lineno, name, "switch")]
+    return []
+
+
+_REQUIRES = re.compile(r"require|enforce|strict|verify|check|mandatory", re.I)
+_ALLOWS = re.compile(
+    r"(allow|accept|permit|trust)_?\w*(unsigned|unverified|anonymous|missing)|insecure|"
+    r"(skip|disable)_\w*(verif|signature|auth|check)",
+    re.IGNORECASE,
+)
+
+
+def _without_any(body: list[ast.stmt]) -> list[FailOpen]:
+    """Where each header that may be there is verified, and none at all is let in.
+
+    `if A in headers: return verify(…)`, again for B, and `return True` in the end.
+    """
+    last = body[-1] if body else None
+    asked = [each for each in body if isinstance(each, ast.If)]
+    if isinstance(last, ast.Match):
+        return _by_default(last)
+    while isinstance(last, ast.If) and last.orelse:
+        asked.append(last)
+        last = last.orelse[-1]
+    if not isinstance(last, ast.Return) or not _is_true(last.value):
+        return []
+    if not asked or not all(_hands_on(each.body) for each in asked):
+        return []
+    names = [name for each in asked if (name := _header_tested(each.test))]
+    if len(names) != len(asked) or any(isinstance(s, ast.Assert) for s in body):
+        return []
+    return [FailOpen(last.lineno, names[0], "absent")]
+
+
+def _by_default(item: ast.Match) -> list[FailOpen]:
+    """`case _: return True` beside cases that verify."""
+    verified = any(_hands_on(case.body) for case in item.cases)
+    for case in item.cases:
+        pattern, last = case.pattern, case.body[-1]
+        free = isinstance(pattern, ast.MatchAs) and pattern.pattern is None
+        none = isinstance(pattern, ast.MatchSingleton) and pattern.value is None
+        if (free or none) and verified and isinstance(last, ast.Return):
+            if _is_true(last.value) and len(case.body) == 1:
+                return [FailOpen(last.lineno, "signature", "absent")]
+    return []
+
+
+def _is_true(value: ast.expr | None) -> bool:
+    """Whether an answer is yes, whatever is asked."""
+    return isinstance(value, ast.Constant) and value.value is True
+
+
+def _hands_on(body: list[ast.stmt]) -> bool:
+    """Whether a branch answers with what another check says."""
+    last = body[-1]
+    value = last.value if isinstance(last, ast.Return) else None
+    if isinstance(value, ast.Await):
+        value = value.value
+    return isinstance(value, ast.Call) and (
+        _VERIFIES.search(dotted(value.func)) is not None
+        or _PROOF.search(dotted(value.func)) is not None
+    )
+
+
+def _header_tested(test: ast.expr) -> str:
+    """The header, or the name that holds one, that a test asks to be there."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.In()], comparators=[right]):
+            if dotted(right).endswith("headers"):
+                return str(getattr(left, "value", "")) or dotted(left)
+        case ast.Call(func=func, args=[ast.Constant(value=str(key)), *_]):
+            return key if dotted(func).endswith("headers.get") else ""
+        case ast.Name(id=name):
+            return name if _SENT.search(name) else ""
+    return ""
 
 
 def _refused_without(item: ast.stmt, known: Known) -> str:

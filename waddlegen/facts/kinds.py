@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from waddlegen.facts.code import Code
 from waddlegen.facts.python import Class, Function, Import, PythonFile, Value
-from waddlegen.facts.routes import Code
 
 _UNKNOWN = "?"
 # Annotations that say that there may be nothing, and not what else.

@@ -40,10 +40,12 @@ def lenient(node: ast.AST, function: Function) -> list[FailOpen]:
     for place, item in enumerate(statements):
         if isinstance(item, ast.If):
             found += _logged(item, statements)
-            found += _claimed(item, hook, wraps)
+            found += _claimed(item, hook, wraps, statements[:place])
             found += _if_sent(item, statements[:place])
         elif isinstance(item, ast.Try):
-            found += _passed_over(item)
+            found += _passed_over(item, hook)
+        elif isinstance(item, ast.With):
+            found += _suppressed(item)
     return found
 
 
@@ -127,11 +129,13 @@ def _only_tells(item: ast.stmt) -> bool:
     return bool(_TELLS.match(dotted(value.func).rpartition(".")[2]))
 
 
-def _claimed(item: ast.If, hook: bool, wraps: set[str]) -> list[FailOpen]:
+def _claimed(
+    item: ast.If, hook: bool, wraps: set[str], before: list[ast.stmt]
+) -> list[FailOpen]:
     """`if request.headers.get("X-Internal"): return None` in what guards others."""
     if not hook and not wraps:
         return []
-    name = _header_of(item.test)
+    name = _header_of(item.test) or _address_of(item.test, before)
     if not name or _PROVES.search(name) or _OF_HTTP.match(name):
         return []
     last = item.body[-1]
@@ -159,9 +163,23 @@ def _header_of(test: ast.expr) -> str:
         first = test.args[0] if test.args else None
         return str(first.value) if isinstance(first, ast.Constant) else ""
     if isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute):
-        if test.func.attr in {"lower", "strip"}:
+        if test.func.attr in {"lower", "strip", "startswith"}:
             return _header_of(test.func.value)
     return ""
+
+
+def _address_of(test: ast.expr, before: list[ast.stmt]) -> str:
+    """The header that holds the address a test asks for; whoever calls writes it himself."""
+    asked = {each.id for each in ast.walk(test) if isinstance(each, ast.Name)}
+    for item in before:
+        if isinstance(item, ast.Assign) and dotted(item.targets[0]) in asked:
+            for each in ast.walk(item.value):
+                if isinstance(each, ast.Constant) and _FORWARDED.match(str(each.value)):
+                    return str(each.value)
+    return ""
+
+
+_FORWARDED = re.compile(r"X-(Forwarded-For|Real-IP|Client-IP)$", re.IGNORECASE)
 
 
 def _if_sent(item: ast.If, before: list[ast.stmt]) -> list[FailOpen]:
@@ -182,13 +200,12 @@ def _if_sent(item: ast.If, before: list[ast.stmt]) -> list[FailOpen]:
     return [FailOpen(item.lineno, name, "absent")] if _SIGNED.search(name) else []
 
 
-def _passed_over(item: ast.Try) -> list[FailOpen]:
-    """`except InvalidSignature: log`, after which the request goes on."""
-    if item.orelse or not any(
-        isinstance(each, ast.Expr) and _asked(each.value) for each in item.body
-    ):
-        return []
-    if any(isinstance(each, ast.Assign | ast.Return) for each in item.body):
+def _passed_over(item: ast.Try, hook: bool) -> list[FailOpen]:
+    """`except InvalidSignature: log`, after which the request goes on.
+
+    In a hook, to return nothing is to let the request go on too.
+    """
+    if item.orelse or not _asks_in_vain(item.body):
         return []
     return [
         FailOpen(
@@ -196,4 +213,36 @@ def _passed_over(item: ast.Try) -> list[FailOpen]:
         )
         for clause in item.handlers
         if all(_only_tells(each) for each in clause.body)
+        or (hook and _tells_and_goes_on(clause.body))
     ]
+
+
+def _asks_in_vain(body: list[ast.stmt]) -> bool:
+    """Whether a check is called for its refusal alone, and nothing hangs on what follows."""
+    asks = [
+        n for n, e in enumerate(body) if isinstance(e, ast.Expr) and _asked(e.value)
+    ]
+    return bool(asks) and not any(
+        isinstance(each, ast.Assign | ast.Return) for each in body[asks[-1] :]
+    )
+
+
+def _tells_and_goes_on(body: list[ast.stmt]) -> bool:
+    """Whether a clause ends with `return None`, and does nothing else than to tell of it."""
+    last = body[-1]
+    nothing = isinstance(last, ast.Return) and (
+        last.value is None or getattr(last.value, "value", 0) is None
+    )
+    return nothing and all(_only_tells(each) for each in body[:-1])
+
+
+def _suppressed(item: ast.With) -> list[FailOpen]:
+    """`with suppress(InvalidSignature): key.verify(…)`."""
+    if not _asks_in_vain(item.body):
+        return []
+    for each in item.items:
+        call = each.context_expr
+        if isinstance(call, ast.Call) and dotted(call.func).endswith("suppress"):
+            name = dotted(call.args[0]) if call.args else "an error"
+            return [FailOpen(item.lineno, name, "error")]
+    return []

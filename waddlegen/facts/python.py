@@ -115,7 +115,7 @@ class Return:
 
 @dataclass(slots=True)
 class Compare:
-    """One comparison by `==` or `!=`."""
+    """One comparison by `==` or `!=`, or one look-up by `in`."""
 
     line: int
     column: int
@@ -239,6 +239,8 @@ class Function:
     returns: list[Return] = field(default_factory=list)
     raises: list[Return] = field(default_factory=list)
     compares: list[Compare] = field(default_factory=list)
+    # What is looked for in something that has a name, or in a text: `key in KEYS`.
+    lookups: list[Compare] = field(default_factory=list)
     assigns: list[Assign] = field(default_factory=list)
     entries: list[Assign] = field(default_factory=list)
     # Choices that end with a constant, given to a keyword or under a key.

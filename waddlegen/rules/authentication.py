@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waddlegen.facts.callers import AUTH, CHECKS
 from waddlegen.facts.python import Assign, Call, Compare, Function, PythonFile, Value
-from waddlegen.facts.routes import AUTH, CHECKS, WEBHOOK, Route, builds_refusal
+from waddlegen.facts.refusals import builds_refusal, only_compares
+from waddlegen.facts.route import WEBHOOK, Route
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
@@ -96,11 +98,26 @@ def _open_grpc(module: ModuleSource) -> Iterator[Problem]:
         return
     for file, _, call in module.calls():
         if methods and call.name in {"grpc.aio.server", "grpc.server", "aio.server"}:
-            if "interceptors" not in call.keywords:
+            given = call.keywords.get("interceptors")
+            if given is None or _ask_nobody(module, given):
                 message = (
                     "the gRPC server answers anybody; add an interceptor that asks"
                 )
                 yield module.problem(file, call.line, message, call.column)
+
+
+def _ask_nobody(module: ModuleSource, given: Value) -> bool:
+    """Whether all interceptors are classes of the module, and none speaks of the caller."""
+    names = {name.rpartition(".")[2] for name in given.names}
+    made = module.code.classes_named(names)
+    if not names or given.kind != "list" or len({c.name for _, c in made}) < len(names):
+        return False
+    return not any(
+        _KNOWS_CALLER.search(" ".join((each.name, *sorted(function.names))))
+        for file, each in made
+        for function in file.functions
+        if function.cls == each.name
+    )
 
 
 @rule("WB412", severity=Severity.CRITICAL, topic="auth", checklist="S1")
@@ -155,6 +172,8 @@ def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
                 continue
             if builds_refusal(call):
                 message = "this refusal is made, but not returned: the caller is let in"
+            elif _is_refusal(call):
+                message = f"`{call.last}` is made, but not raised: the caller is let in"
             elif module.code.drops(file, call):
                 message = (
                     f"nobody looks at the answer of `{call.last}`, and all are let in"
@@ -164,15 +183,31 @@ def refusal_thrown_away(module: ModuleSource) -> Iterator[Problem]:
             yield module.problem(file, call.line, message, call.column)
 
 
+def _is_refusal(call: Call) -> bool:
+    """Whether a call makes an exception that refuses, and nothing more."""
+    return call.last[:1].isupper() and _REFUSAL.search(call.last) is not None
+
+
+_REFUSAL = re.compile(
+    r"^(\w+\.)*(Unauthori[sz]ed|Forbidden|NotAuthenticated|PermissionDenied|AccessDenied|"
+    r"PermissionError|(Auth\w*|InvalidToken|InvalidApiKey|InvalidSignature)(Error|Failed)?)$"
+)
+
+
 def _asked_in_vain(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> str:
     """Why the answer of a check says nothing: nobody reads it, or it is a coroutine."""
-    if call.bare or not CHECKS.search(call.last):
+    if call.bare or not (CHECKS.search(call.last) or call.target.isidentifier()):
         return ""
     found = module.code.found(file, call.name)
-    if call.target.isidentifier() and found and _VERIFIES_SOMEBODY.search(call.last):
-        inner = [other.functions[number] for _, other, number in found[:3]]
+    inner = [other.functions[number] for _, other, number in found[:3]]
+    named = _VERIFIES_SOMEBODY.search(call.last) is not None
+    if (
+        call.target.isidentifier()
+        and inner
+        and (named or all(map(only_compares, inner)))
+    ):
         silent = all(each.returns and not each.raises for each in inner)
         if silent and call.target not in {*function.names, "_"}:
             return f"nobody looks at the answer of `{call.last}`, and all are let in"
@@ -398,10 +433,29 @@ def _meaning(value: Value, function: Function) -> str:
         return match[1] if match else ""
     if value.kind in {"name", "fstring", "concat", "format"}:
         if value.kind == "name":
-            return value.text
+            return "token" if _is_key_header(value, function) else value.text
         inner = [n for n in value.names if is_secret(n) or is_signature(n)]
         return inner[0] if inner else "value"
     return ""
+
+
+def _is_key_header(value: Value, function: Function) -> bool:
+    """Whether a name holds a header that proves who calls: `X-API-Key`, `Authorization`."""
+    if is_secret(value.text) or is_signature(value.text) or not function.headers:
+        return False
+    given = [a for a in function.assigns if a.target == value.text]
+    lines = {
+        line
+        for name, line in function.headers
+        if re.search(
+            r"(api|access|auth|service)[-_]?key|token|secret|^authorization$",
+            name,
+            re.I,
+        )
+    }
+    return bool(given) and all(
+        each.line in lines and "headers" in each.value.text for each in given
+    )
 
 
 def _is_enumeration(value: Value) -> bool:
@@ -455,6 +509,100 @@ def check_that_fails_open(module: ModuleSource) -> Iterator[Problem]:
                 file, opening.line, why[opening.why].format(opening.name), topic=topic
             )
     yield from _empty_is_right(module)
+    yield from _yes_by_default(module)
+
+
+def _yes_by_default(module: ModuleSource) -> Iterator[Problem]:
+    """Where checks are chosen from a table, and what none is found for passes unchecked."""
+    tables = _tables_of_checks(module)
+    told: set[tuple[str, int]] = set()
+    for file, function, call in module.calls():
+        if call.last == "get" and len(call.args) == 2:
+            known = call.receiver.rpartition(".")[2] in tables
+        elif call.last == "getattr" and len(call.args) == 3:
+            known = CHECKS.search(call.args[1].text) is not None
+        else:
+            continue
+        place = _where_all_pass(module, file, call) if known else None
+        if place is not None and place not in told:
+            told.add(place)
+            message = "what none of the checks is found for is taken as genuine"
+            said = f"{place[0]} {file.path} {' '.join(file.constants)}"
+            signs = re.search(r"webhook|signature|hmac|eventsub", said, re.I)
+            topic = "webhook" if signs or _webhookish(function) else "auth"
+            yield module.problem(*place, message, topic=topic)
+
+
+def _tables_of_checks(module: ModuleSource) -> set[str]:
+    """The mappings that hold functions which verify signatures or keys."""
+    return {
+        name
+        for file in module.python
+        for assign in file.module.assigns
+        if assign.value.kind == "dict"
+        for name in (assign.target.rpartition(".")[2],)
+        if any(_is_check(module, file, each) for each in assign.value.names)
+    }
+
+
+def _is_check(module: ModuleSource, file: PythonFile, name: str) -> bool:
+    """Whether a name is that of a function which compares or verifies something sent."""
+    found = [home.functions[n] for home, n in module.code.resolve(file, name)[:3]]
+    found += [f for _, f in _verifies_by_class(module, name.rpartition(".")[2])]
+    return any(
+        call.name == "hmac.new" or CHECKS.search(call.last)
+        for function in found
+        for call in function.calls
+    )
+
+
+def _verifies_by_class(module: ModuleSource, name: str) -> list[tuple[str, Function]]:
+    """The methods of a class that say whether something is genuine, with their files."""
+    return [
+        (home.path, function)
+        for home, made in module.code.classes_named({name})
+        for function in home.functions
+        if function.cls == made.name and _SAYS_GENUINE.search(function.name)
+    ]
+
+
+_SAYS_GENUINE = re.compile(r"verif|genuine|valid|check|accept|allow|trust", re.I)
+
+
+def _where_all_pass(
+    module: ModuleSource, file: PythonFile, call: Call
+) -> tuple[str, int] | None:
+    """Where the function that a look-up falls back to says yes to everybody."""
+    given = call.args[-1]
+    if given.text == "Lambda":
+        lambdas = [f for f in file.functions if f.name == "<lambda>"]
+        inside = [f for f in lambdas if call.line <= f.line <= call.end_line]
+        yes = inside and all(_always_yes(each) for each in inside)
+        return (file.path, call.line) if yes else None
+    if given.kind == "call":
+        for path, function in _verifies_by_class(module, given.text.rpartition(".")[2]):
+            if _always_yes(function):
+                return path, function.returns[0].line
+    for home, number in module.code.resolve(file, given.text)[:1]:
+        function = home.functions[number]
+        if given.kind == "name" and _always_yes(function):
+            return home.path, function.returns[0].line
+    return None
+
+
+def _always_yes(function: Function) -> bool:
+    """Whether a function says yes, or what a setting says, without having asked anything."""
+    if not function.returns or function.raises or function.compares:
+        return False
+    return all(
+        each.value.text == "True"
+        or each.value.text.isupper()
+        or each.value.text == "UnaryOp"
+        and all(
+            n.isupper() for n in (name.rpartition(".")[2] for name in each.value.names)
+        )
+        for each in function.returns
+    )
 
 
 def _empty_is_right(module: ModuleSource) -> Iterator[Problem]:
@@ -646,7 +794,7 @@ def signature_check_that_breaks(module: ModuleSource) -> Iterator[Problem]:
                     )
                 digest = call.argument(2, "digestmod")
                 if digest and re.search(r"(^|\.)(md5|sha1)$", digest.text):
-                    if not _hub(function, file):
+                    if _is_for_signing(function, call) and not _hub(function, file):
                         yield module.problem(
                             file,
                             call.line,
@@ -681,11 +829,23 @@ def _written_anew(call: Call, function: Function) -> int:
 _SIGNED = re.compile(r"signature|(^|_|-)sig$|hmac|headers|secret", re.IGNORECASE)
 
 
+def _is_for_signing(function: Function, call: Call) -> bool:
+    """Whether an HMAC proves something; one of a cache's key only has to be another."""
+    if any(each.last == "compare_digest" for each in function.calls):
+        return True
+    if re.search(r"cache|etag|fingerprint|bucket|totp|hotp", function.qualname, re.I):
+        return False
+    names = (name.removesuffix(".encode") for name in call.args[0].names)
+    return any(map(is_secret, names)) or bool(
+        re.search(r"sign|verif|webhook|hmac", function.qualname, re.I)
+    )
+
+
 def _hub(function: Function, file: PythonFile) -> bool:
-    """WebSub hubs sign with SHA-1; that is theirs to change."""
+    """WebSub hubs and Twilio sign with SHA-1; that is theirs to change."""
     headers = [name for f in file.functions for name, _ in f.headers]
     return (
-        any("Hub-Signature" in name for name in headers)
+        any(re.search(r"Hub-Signature|Twilio", name, re.I) for name in headers)
         or "hub" in function.qualname.lower()
     )
 

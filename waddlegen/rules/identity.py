@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waddlegen.facts.callers import AUTH, CHECKS
 from waddlegen.facts.python import Call, Function, PythonFile, Value
-from waddlegen.facts.routes import AUTH, CHECKS, Route
+from waddlegen.facts.route import Route
 from waddlegen.facts.words import is_secret, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.rules.rule import rule
