@@ -191,6 +191,10 @@ class Code:
         if not call.bare:
             return False
         found = self.found(file, call.name)[:3]
+        head, dot, _ = call.name.partition(".")
+        if dot and not any(each.alias == head for each in file.imports):
+            # A method of some object is no function that only shares its name.
+            found = [each for each in found if each[1].functions[each[2]].cls]
         if found and all(only_compares(o.functions[n]) for _, o, n in found):
             return True
         named = AUTH.search(call.last) or CHECKS.search(call.last)

@@ -142,7 +142,7 @@ def is_name_not_value(name: str, text: str) -> bool:
     }:
         return True
     own, given = "".join(words(name)), "".join(words(text))
-    if given and (given in own or own.endswith(given)):
+    if given and (given in own or (text.isupper() and given.endswith(own))):
         return True
     if words(name)[-1:] == ["key"] and re.fullmatch(r"[a-z_]+(:[a-z_*]+)+", text):
         return True  # of a store

@@ -190,7 +190,8 @@ def _is_refusal(call: Call) -> bool:
 
 _REFUSAL = re.compile(
     r"^(\w+\.)*(Unauthori[sz]ed|Forbidden|NotAuthenticated|PermissionDenied|AccessDenied|"
-    r"PermissionError|(Auth\w*|InvalidToken|InvalidApiKey|InvalidSignature)(Error|Failed)?)$"
+    r"PermissionError|Auth\w*(Error|Exception|Failed|Required)|"
+    r"(InvalidToken|InvalidApiKey|InvalidSignature)(Error|Failed)?)$"
 )
 
 
@@ -326,6 +327,8 @@ def _compares_secrets(compare: Compare, function: Function, file: PythonFile) ->
     joined = {*words(left), *words(right)}
     if _ASIDE & joined or any(map(_is_column, sides)) or all(map(_is_ours, sides)):
         return False
+    if _is_change(compare, function):
+        return False
     if is_signature(left) or is_signature(right):
         if {words(left)[-1], words(right)[-1]}.isdisjoint(_SIGNATURES):
             return _has_key(function)
@@ -339,6 +342,16 @@ def _compares_secrets(compare: Compare, function: Function, file: PythonFile) ->
     if all(words(name)[-1] in {"token", "tokens"} for name in secrets):
         return bool(secrets) and _lets_somebody_in(compare, function, file)
     return True
+
+
+def _is_change(compare: Compare, function: Function) -> bool:
+    """Whether a value is only compared to see if it is to be replaced by the other."""
+    one, other = compare.left.text, compare.right.text
+    return any(
+        (assign.target, assign.value.text) in {(one, other), (other, one)}
+        and assign.line > compare.line
+        for assign in function.assigns
+    )
 
 
 _SIGNATURES = frozenset({"signature", "sig", "hmac", "mac"})

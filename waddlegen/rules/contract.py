@@ -889,6 +889,9 @@ def _is_coroutine(
     found = module.code.functions.get(call.last, [])
     if not (call.bare and found):
         return False
+    # `app.after_request(self.after_request)` hands the method over.
+    if any(value.text.rpartition(".")[2] == call.last for value in call.args):
+        return False
     # `quote_service.purge()` is a method of QuoteService.
     kind = pascal(call.receiver.rpartition(".")[2].lstrip("_"))
     if _is_foreign(module, file, call.receiver):

@@ -371,9 +371,11 @@ def _shows_values(module: ModuleSource, name: str) -> bool:
     return False
 
 
-# A text of the template itself, or JSON, whose `<` is written otherwise.
+# A text of the template itself, a file that it names, a field that a form library writes, or
+# JSON, whose `<` is written otherwise.
 _WRITTEN = re.compile(
-    r"\{\{-?\s*_?\(?\s*('[^']*'|\"[^\"]*\")\s*\)?\s*\|\s*safe\b|\|\s*tojson\s*\|\s*safe\b"
+    r"\{\{-?\s*\w*\(?\s*('[^']*'|\"[^\"]*\")\s*\)?\s*\|\s*safe\b|\|\s*tojson\s*\|\s*safe\b"
+    r"|\bfield\([^()]*\)\s*\|\s*safe\b"
 )
 
 

@@ -50,9 +50,17 @@ def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
         DB_PASSWORD = os.environ["DB_PASSWORD"]
     """
     for file in module.python:
-        seen: set[int] = set()
+        # What an enumeration holds are words for kinds.
+        seen = {
+            each.line
+            for made in file.classes
+            if any(base.endswith(("Enum", "Choices")) for base in made.bases)
+            for each in made.fields
+        }
         for function in file.functions:
             for assign in (*function.assigns, *function.entries):
+                if assign.line in seen:
+                    continue
                 if _is_hardcoded(assign.target, assign.value) and not assign.augmented:
                     seen.add(assign.line)
                     yield _assigned(module, file, assign)
