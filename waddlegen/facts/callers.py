@@ -9,7 +9,7 @@ from waddlegen.facts.python import Function
 AUTH = re.compile(
     r"auth(?!or(?!i))|api_?key|jwt|token|login|permission|roles?(?![a-z])|admin|service_?key|"
     r"signature|credential|protected|secured?(?!_headers)|scopes?(?![a-z])|signed|internal_only|"
-    r"logged_in|identity|access_control|hmac",
+    r"logged_in|identi(ty|fy|fies)|access_control|hmac",
     re.IGNORECASE,
 )
 NOT_AUTH = re.compile(

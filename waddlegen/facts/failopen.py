@@ -21,7 +21,9 @@ SECRET = re.compile(
 )
 _COMPARES = frozenset({"compare_digest", "verify_signature", "constant_time_compare"})
 _VERIFIES = re.compile(
-    r"verif|compare_digest|signature|(^|\.|_)signed(_by|_with)?$|is_signed|is_genuine|check_.*(key|token|sig)|valid.*sig",
+    r"verif|compare_digest|signature|(^|\.|_)signed(_by|_with)?$|is_signed|is_genuine|"
+    r"check_.*(key|token|sig)|valid.*sig|"
+    r"^_?(same|equals?|matches|(safe|secure|constant_time)_(eq\w*|compare\w*))$",
     re.IGNORECASE,
 )
 _REFUSES = re.compile(r"refus|deny|denied|reject|forbid|unauthori[sz]ed|fail", re.I)

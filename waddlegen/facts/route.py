@@ -110,7 +110,10 @@ class Route:
         name = self.function.name.lower()
         if _has(WEBHOOK, self.path):
             return not (_COLLECTION.search(self.path) and self._keeps_webhooks)
-        return "webhook" in name and not _KEEPS.search(name)
+        signed = "POST" in self.methods and any(
+            "signature" in header.lower() for header, _ in self.function.headers
+        )
+        return signed or ("webhook" in name and not _KEEPS.search(name))
 
     @property
     def _keeps_webhooks(self) -> bool:

@@ -41,15 +41,25 @@ def path_without_version(module: ModuleSource) -> Iterator[Problem]:
     Good:
         Blueprint("quotes", __name__, url_prefix="/api/v1")
     """
-    for route in _business(module):
-        if not re.match(r"/api/v\d+(/|$)", route.path) and "{}" not in route.path[:6]:
-            if _FOR_BROWSERS.search(route.path) or _INSIDE.match(route.path):
-                continue
-            if _answers_page(route):
-                continue
-            yield module.problem(
-                route.file, route.line, f"`{route.path}` does not start with /api/v1"
-            )
+    found = [route for route in _business(module) if _lacks_version(route)]
+    if len(found) == 1:
+        message = f"`{found[0].path}` does not start with /api/v1"
+        yield module.problem(found[0].file, found[0].line, message)
+    elif found:
+        # It is a question of how the application is laid out, and not of each route.
+        listed = ", ".join(f"`{route.path}`" for route in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        path, line = application(module)
+        yield module.problem(path, line, f"{listed}{more} do not start with /api/v1")
+
+
+def _lacks_version(route: Route) -> bool:
+    """Whether a route is for programs, and its path does not name a version."""
+    if re.match(r"/api/v\d+(/|$)", route.path) or "{}" in route.path[:6]:
+        return False
+    if _FOR_BROWSERS.search(route.path) or _INSIDE.match(route.path):
+        return False
+    return not _answers_page(route)
 
 
 # Pages and what they load are addresses that people keep, in a browser or in OBS.
