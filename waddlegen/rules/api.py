@@ -591,8 +591,9 @@ def _missing_metrics(module: ModuleSource) -> Problem:
 
 
 _ENDLESS = re.compile(
-    r"(^|[._])(user|delivery|request|message|correlation|session|event|trace|order|"
-    r"transaction|member|viewer|channel|stream|job|task|item)_?(id|uuid)$|uuid$|"
+    r"(^|[._])(?!(community|guild|server|module|platform|provider|worker|shard|replica|"
+    r"instance|action|command|model|tenant|node|pod|region|category|type|status|role)_?id$)"
+    r"\w+_(id|uuid)$|(^|[._])(user|member|message|session|request)id$|uuid$|"
     r"(^|[._])(e_?mail|user_?name|ip(_?addr(ess)?)?|token|query)$|request\.(path|url|full_path)$",
     re.IGNORECASE,
 )

@@ -806,7 +806,9 @@ def _shared_key(
     if value is not None and call.last != "get" and _is_about(value):
         if value.kind != "await":
             return None
-    composed = key.kind in {"fstring", "concat", "format"} and key.names
+    composed = (
+        key.kind in {"fstring", "concat", "format"} or (key.kind == "list" and names)
+    ) and key.names
     given = any("community" in p.name for p in function.parameters)
     if composed and given and not _names_one(function, names):
         return file, line
@@ -821,7 +823,8 @@ def _shared_key(
                     return None if _names_one(function, names) else (file, line)
                 return other, made.returns[0].line
         return None
-    return None if _names_one(function, names) or key.kind != "name" else (file, line)
+    plain = key.kind in {"name", "list"}
+    return (file, line) if plain and not _names_one(function, names) else None
 
 
 def _takes_anything(module: ModuleSource, made: Function) -> bool:
@@ -849,12 +852,27 @@ def _resolved(function: Function, value: Value, depth: int = 3) -> list[str]:
     return found
 
 
+def _named(call: Call) -> Iterator[str]:
+    """The names that a call is given."""
+    for value in _values(call):
+        yield from value.names
+
+
 def _names_one(function: Function, names: list[str]) -> bool:
     """Whether a key names one thing that belongs to one community.
 
     An id does, unless the function itself asks for the id and the community.
     """
-    if any("community" in statement.text for statement in function.sql):
+    both = any("community" in statement.text for statement in function.sql) or (
+        # An id beside its kind is what something is called elsewhere.
+        not all(map(_UNIQUE.search, names))
+        and any(
+            any(map(_is_about, _values(call))) and set(names) <= set(_named(call))
+            for call in function.calls
+            if call.awaited
+        )
+    )
+    if both:
         names = [name for name in names if not name.endswith("_id")]
     return any(_UNIQUE.search(name) and not _PERSON.search(name) for name in names)
 

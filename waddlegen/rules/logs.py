@@ -618,7 +618,7 @@ def _told(file: PythonFile, function: Function, call: Call) -> str:
                 continue
             if _holds_secret(name, function, value) and not masked:
                 return name
-            if name.startswith("self.") and not masked and _carries(file, name):
+            if not masked and any(_carries(file, n) for n in _origins(function, name)):
                 return name
     for header, line in function.headers:
         if call.line <= line <= call.end_line and re.search(
@@ -629,6 +629,16 @@ def _told(file: PythonFile, function: Function, call: Call) -> str:
         if value.kind == "name" and is_secret(name) and name not in {"user"}:
             return name
     return ""
+
+
+def _origins(function: Function, name: str) -> list[str]:
+    """The attributes that a name is, or that its headers were put together from."""
+    if name.startswith("self."):
+        return [name]
+    if not name.endswith("headers"):
+        return []
+    given = (a.value for a in function.assigns if a.target == name)
+    return [n for value in given for n in value.names if n.startswith("self.")]
 
 
 def _carries(file: PythonFile, name: str) -> bool:

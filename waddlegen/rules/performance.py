@@ -294,6 +294,12 @@ def _blocks(module: ModuleSource, file: PythonFile, call: Call, dals: set[str]) 
         return (
             f"`{name}` blocks every other request while it waits; use aiohttp or httpx"
         )
+    if call.last == "refresh" and any(v.text.endswith("Request") for v in call.args):
+        made = module.code.origin(file, call.args[0].text)
+        if made.startswith("google.auth.transport"):
+            return (
+                f"`{name}` asks Google, and blocks every other request until it answers"
+            )
     if call.last in {"executesql", "executesql_sync"}:
         return (
             f"`{name}` blocks every other request until the database answers; run it with"
@@ -791,7 +797,20 @@ def _growing(
                     " again, and nothing is ever forgotten"
                 )
                 yield module.problem(file, line, message)
+            line = _filled_at(grows, name)
+            if line and abs(line - assign.line) > 2:
+                message = f"this entry of `{name}` is never removed again"
+                yield module.problem(file, line, message)
             return
+
+
+def _filled_at(methods: list[Function], name: str) -> int:
+    """Where a mapping is given an entry under a key that is not constant; 0 for nowhere."""
+    for function in methods:
+        for assign in function.assigns:
+            if assign.target == f"{name}[*]":
+                return assign.line
+    return 0
 
 
 def _is_bounded(file: PythonFile, assign: Assign) -> bool:
