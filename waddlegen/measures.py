@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
+from waddlegen.facts.words import are_aaa
 from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
 
@@ -746,7 +747,7 @@ def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
     """Whether a call makes a logger that knows AUTH, AUTHZ and AUDIT events."""
     if "aaa" in call.last.lower() and _AAA.search(call.last):
         return True
-    return bool(call.target) and _aaa_class(source, file, call.name)
+    return bool(call.target or call.bare) and _aaa_class(source, file, call.name)
 
 
 def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
@@ -769,7 +770,7 @@ def _makers_in(files: Sequence[PythonFile]) -> set[str]:
         for function in file.functions:
             if function.cls:
                 methods.setdefault(function.cls, set()).add(function.name)
-    classes = {name for name, known in methods.items() if {"audit", "auth"} <= known}
+    classes = {name for name, known in methods.items() if are_aaa(known)}
     makers = {
         function.name
         for file in files
@@ -941,7 +942,7 @@ def structured_share(source: ModuleSource) -> tuple[float | None, list[Proof]]:
                     bool(root)
                     or through
                     or any(len(_FIELD.findall(v.text)) > 1 for v in call.args)
-                    or call.last in {"audit", "auth", "authz", "system"}
+                    or call.last in {"audit", "auth", "authn", "authz", "system"}
                 )
     setup = sets_up_aaa(source)
     if setup:

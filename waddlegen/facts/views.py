@@ -22,8 +22,22 @@ def added_routes(code: Code, file: PythonFile) -> Iterator[Route]:
             for bound in rows or ({},):
                 path = text_of(file, with_bound(call.argument(0, "rule"), bound))
                 view = with_bound(call.argument(2, "view_func"), bound)
+                if not bound and _is_given(file, function, call):
+                    continue  # made of each view that the function around is given
                 if path is not None and view is not None:
                     yield from _views(code, file, _call_with(call, bound), path, view)
+
+
+def _is_given(file: PythonFile, function: Function, call: Call) -> bool:
+    """Whether the path of a route is a parameter of a function around."""
+    path = call.argument(0, "rule")
+    if path is None or path.kind != "name":
+        return False
+    while function.parent > 0:
+        function = file.functions[function.parent]
+        if any(parameter.name == path.text for parameter in function.parameters):
+            return True
+    return False
 
 
 def _rows(code: Code, file: PythonFile, call: Call) -> Iterator[dict[str, Value]]:
@@ -104,7 +118,7 @@ def _made_route(
         text_of(file, path) or "/{}",
         _methods_given(call),
         call.line,
-        (maker.path if receiver == made.receiver else file.path, receiver),
+        (file.path if made.receiver in bound else maker.path, receiver),
         (*function.decorators, *wraps),
         wrapped=(outer.name,),
         guard_line=min(call.end_line + 1, function.line),

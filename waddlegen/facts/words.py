@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRETS = frozenset(
@@ -147,3 +148,13 @@ def is_name_not_value(name: str, text: str) -> bool:
     if words(name)[-1:] == ["key"] and re.fullmatch(r"[a-z_]+(:[a-z_*]+)+", text):
         return True  # of a store
     return bool(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", text))
+
+
+_AUDITS = frozenset({"audit", "log_audit"})
+_AUTHS = frozenset("auth authn authz log_auth log_authn log_authz".split())
+
+
+def are_aaa(methods: Iterable[str]) -> bool:
+    """Whether methods are those of a logger that knows AUTH, AUTHZ and AUDIT events."""
+    known = frozenset(methods)
+    return bool(_AUDITS & known and _AUTHS & known)

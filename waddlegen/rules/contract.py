@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from waddlegen.facts.python import Call, Function, Loop, Parameter, PythonFile, Value
 from waddlegen.facts.routes import AUTH
-from waddlegen.facts.words import words
+from waddlegen.facts.words import are_aaa, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.names import pascal
 from waddlegen.rules.coroutines import is_foreign, kept_method
@@ -363,10 +363,10 @@ class _Core:
             for made in file.classes:
                 if made.bases:
                     self.open_classes.add(made.name)
-        if not any({"audit", "auth"} <= set(m) for m in self.methods.values()):
+        if not any(are_aaa(m) for m in self.methods.values()):
             self.methods[_LEGACY_LOGGER] = _legacy_methods()
         self.logger = next(
-            (name for name, m in self.methods.items() if {"audit", "auth"} <= set(m)),
+            (name for name, m in self.methods.items() if are_aaa(m)),
             "",
         )
         self.method_names = {name for each in self.methods.values() for name in each}
