@@ -680,7 +680,10 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     serves = serves_html(source)
     if serves is None:
         return NA, [Proof("it serves no pages")]
-    return (_worst(found) if found else PASS), [serves]
+    if not found:
+        return PASS, [serves]
+    escapes = any(re.search(r"(^|\.)escape$", call.name) for _, _, call in source.calls())
+    return (PARTIAL if escapes else _worst(found)), [serves]
 
 
 _KINDS = ("content_type", "mimetype")
@@ -769,7 +772,15 @@ def _makers_in(files: Sequence[PythonFile]) -> set[str]:
         for function in file.functions:
             if function.cls:
                 methods.setdefault(function.cls, set()).add(function.name)
+                if _begins_event(function):
+                    methods[function.cls].add(_begins_event(function).lower())
     classes = {name for name, known in methods.items() if {"audit", "auth"} <= known}
+    shared = {
+        assign.target
+        for file in files
+        for assign in file.module.assigns
+        if assign.value.kind == "call" and assign.value.text in classes
+    }
     makers = {
         function.name
         for file in files
@@ -777,8 +788,27 @@ def _makers_in(files: Sequence[PythonFile]) -> set[str]:
         for each in function.returns
         if each.value.text.rpartition(".")[2] in classes
         or function.returns_annotation in classes
+        or (each.value.kind == "name" and each.value.text in shared)
     }
     return classes | {name for name in makers if not name.startswith("<")}
+
+
+def _begins_event(function: Function) -> str:
+    """The kind of event, AUTH or AUDIT, that a function writes into the log as a text."""
+    for call in function.calls:
+        for value in call.args[:2] if is_log_call(call.name, call.last) else ():
+            match = re.match(r"\W*(AUTH|AUDIT)\b", value.text)
+            if match and value.kind in {"str", "fstring", "format", "concat"}:
+                return match[1]
+    return ""
+
+
+@once
+def _core_audits(source: ModuleSource) -> frozenset[str]:
+    """The functions and methods of flask_core that write AUDIT events as texts."""
+    files = source.core[1] if source.imports("flask_core") else ()
+    names = (f.name for file in files for f in file.functions if _begins_event(f) == "AUDIT")
+    return frozenset(names) - _LEVELS
 
 
 _EVENT = re.compile(
@@ -800,7 +830,7 @@ def _audits(
     """As above, for any function."""
     function = file.functions[number]
     for call in function.calls:
-        if re.search(r"(^|_)audit", call.last, re.I):
+        if re.search(r"(^|_)audit", call.last, re.I) or call.last in _core_audits(source):
             return at(source, file, call.line, call.name)
         texts = [v.text for v in (*call.args[:2], *call.keywords.values())]
         said = any(re.search(r"\bAUDIT\b", text) for text in texts)
@@ -899,6 +929,8 @@ def is_log_call(name: str, last: str) -> bool:
         receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
         if "log" in receiver or "aaa" in receiver:
             return True
+    if last.startswith("log_") and "aaa" in name.lower().rpartition(".")[0]:
+        return True
     return last.startswith(
         ("log_auth", "log_audit", "log_error", "log_system", "log_event")
     )
