@@ -682,7 +682,9 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         return NA, [Proof("it serves no pages")]
     if not found:
         return PASS, [serves]
-    escapes = any(re.search(r"(^|\.)escape$", call.name) for _, _, call in source.calls())
+    escapes = any(
+        re.search(r"(^|\.)escape$", call.name) for _, _, call in source.calls()
+    )
     return (PARTIAL if escapes else _worst(found)), [serves]
 
 
@@ -807,7 +809,9 @@ def _begins_event(function: Function) -> str:
 def _core_audits(source: ModuleSource) -> frozenset[str]:
     """The functions and methods of flask_core that write AUDIT events as texts."""
     files = source.core[1] if source.imports("flask_core") else ()
-    names = (f.name for file in files for f in file.functions if _begins_event(f) == "AUDIT")
+    names = (
+        f.name for file in files for f in file.functions if _begins_event(f) == "AUDIT"
+    )
     return frozenset(names) - _LEVELS
 
 
@@ -830,7 +834,9 @@ def _audits(
     """As above, for any function."""
     function = file.functions[number]
     for call in function.calls:
-        if re.search(r"(^|_)audit", call.last, re.I) or call.last in _core_audits(source):
+        if re.search(r"(^|_)audit", call.last, re.I) or call.last in _core_audits(
+            source
+        ):
             return at(source, file, call.line, call.name)
         texts = [v.text for v in (*call.args[:2], *call.keywords.values())]
         said = any(re.search(r"\bAUDIT\b", text) for text in texts)
@@ -944,8 +950,31 @@ def structured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         return FAIL, proofs
     if share >= 0.75:
         forged = _has_finding(source, "WB615", "log")
-        return (PARTIAL if found or forged else PASS), proofs
+        plain = forged or _writes_plain_events(source)
+        return (PARTIAL if found or plain else PASS), proofs
     return (PARTIAL if share > 0 else FAIL), proofs
+
+
+@once
+def _writes_plain_events(source: ModuleSource) -> bool:
+    """Whether only flask_core's own events have fields, as text, and its format has none."""
+    if source.uses_create_app or structured_root(source) or not _core_audits(source):
+        return False
+    formats = [
+        value.text
+        for file in source.core[1]
+        for call in file.calls
+        if call.last in {"Formatter", "basicConfig"}
+        for value in (*call.args, *call.keywords.values())
+        if "%(message)s" in value.text
+    ]
+    return bool(formats) and not any(_OWN_FIELD.search(text) for text in formats)
+
+
+# A field that a record has beside those of every record.
+_OWN_FIELD = re.compile(
+    r"%\((?!(asctime|levelname|name|message|module|lineno|filename|process)\))"
+)
 
 
 @once
@@ -1297,7 +1326,9 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         # An address that is put together of parts need not be given.
         whole = not missing - {"DATABASE_URL", "DATABASE_URI", "REDIS_URL"}
         return (PASS if whole else PARTIAL), [place]
-    return (PASS if len(missing) * 2 <= len(needed) else PARTIAL), [place]
+    names = {read.name for read in source.env}
+    most = len(names & set(known)) * 5 >= len(names) * 3 and len(names) > 9
+    return (PASS if most or len(missing) * 2 <= len(needed) else PARTIAL), [place]
 
 
 # Deployment
@@ -1572,4 +1603,9 @@ def slo_defined(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     ]
     if not places:
         return FAIL, []
-    return (PARTIAL if found else PASS), places[:1]
+    # That nobody is woken is said of the alerts; what is promised is whole without it.
+    lacking = [f for f in found if not _LACKS_ALERT.search(f.problem.message)]
+    return (PARTIAL if lacking else PASS), places[:1]
+
+
+_LACKS_ALERT = re.compile(r"^the objective lacks an alert")

@@ -857,7 +857,9 @@ def _always_holds(test: ast.expr) -> bool:
             return all(map(_is_there, values)) or _are_opposites(values)
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return True
-        case ast.Compare(ops=[ast.In()], comparators=[ast.Tuple() | ast.List() as each]):
+        case ast.Compare(
+            ops=[ast.In()], comparators=[ast.Tuple() | ast.List() as each]
+        ):
             shown = {getattr(e, "value", None) for e in each.elts}
             return {True, False} <= shown and all(
                 isinstance(getattr(e, "value", None), bool) for e in each.elts

@@ -333,8 +333,26 @@ def no_correlation_id(module: ModuleSource) -> Iterator[Problem]:
             for name, _ in function.headers
         ):
             return
+    if _is_taken_by_core(module):
+        return
     path, line = application(module)
     yield module.problem(path, line, "X-Correlation-ID is neither taken nor passed on")
+
+
+def _is_taken_by_core(module: ModuleSource) -> bool:
+    """Whether something that the module takes from flask_core reads the correlation id."""
+    taken = {
+        each.name
+        for file in module.python
+        for each in file.imports
+        if each.module.startswith("flask_core")
+    }
+    return any(
+        function.name in taken
+        and any(re.search("correlation", name, re.I) for name, _ in function.headers)
+        for file in (module.core[1] if taken else ())
+        for function in file.functions
+    )
 
 
 @rule("WB511", severity=Severity.ERROR, topic="health", checklist="P2")
@@ -382,7 +400,10 @@ def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
 def _is_served_by_others(module: ModuleSource) -> bool:
     """Whether a library whose code is not read may serve the probes, or where is not said."""
     if any(
-        "url_prefix" in call.keywords and call.keywords["url_prefix"].kind != "str"
+        "url_prefix" in call.keywords
+        and call.keywords["url_prefix"].kind != "str"
+        and call.args
+        and call.args[0].kind == "call"
         for _, call in module.calls_by_name.get("register_blueprint", ())
     ):
         return True
@@ -401,7 +422,10 @@ def _prefixes(module: ModuleSource) -> set[str]:
     """The prefixes under which blueprints may be mounted, as far as they are texts."""
     mounts = [call for _, call in module.calls_by_name.get("register_blueprint", ())]
     mounts += [
-        call for file in module.core[1] for call in file.calls if call.last == "Blueprint"
+        call
+        for file in module.core[1]
+        for call in file.calls
+        if call.last == "Blueprint"
     ]
     given = [call.keywords.get("url_prefix") for call in mounts]
     return {each.text.rstrip("/") for each in given if each and each.kind == "str"}
@@ -639,12 +663,16 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
     for file, function, call in module.calls():
         if call.last == "labels":
             for value in (*call.args, *call.keywords.values()):
-                if value.kind == "name" and (
-                    _ENDLESS.search(value.text)
+                if value.kind != "name":
+                    continue
+                endless = _ENDLESS.search(value.text)
+                if endless:
+                    told.add(call.receiver.rpartition(".")[2])
+                if (
+                    endless
                     or is_secret(value.text)
                     or _is_given_key(module, file, function, value.text)
                 ):
-                    told.add(call.receiver.rpartition(".")[2])
                     yield module.problem(
                         file,
                         call.line,
@@ -653,11 +681,11 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
                     )
                     break
     for file, call in _metrics(module):
-        endless = [each for each in _labels_of(call) or () if _ENDLESS.search(each)]
-        if endless or call.target.rpartition(".")[2] in told:
+        growing = [each for each in _labels_of(call) or () if _ENDLESS.search(each)]
+        if growing or call.target.rpartition(".")[2] in told:
             message = "a label of this metric takes endlessly many values"
             # Written over several lines, the labels are what stands last.
-            line = max(call.line, call.end_line - 1) if endless else call.line
+            line = max(call.line, call.end_line - 1) if growing else call.line
             yield module.problem(file, line, message, call.column)
 
 

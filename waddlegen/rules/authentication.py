@@ -12,6 +12,7 @@ from waddlegen.facts.route import WEBHOOK, Route
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
+from waddlegen.rules.administrators import open_to_more
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -143,6 +144,7 @@ def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:
                 route.guard_line,
                 f"`{route.label}` asks for a key, but not for the role admin",
             )
+    yield from open_to_more(module)
 
 
 @rule("WB416", severity=Severity.CRITICAL, topic="auth", checklist="S1")

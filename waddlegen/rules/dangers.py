@@ -491,7 +491,7 @@ def debug_in_production(module: ModuleSource) -> Iterator[Problem]:
                 )
 
 
-@rule("WB448", severity=Severity.ERROR, topic="path", checklist=None)
+@rule("WB448", severity=Severity.ERROR, topic="validation", checklist=None)
 def path_from_input(module: ModuleSource) -> Iterator[Problem]:
     """A file, or an address, is chosen by the caller.
 

@@ -201,11 +201,15 @@ def _is_kept_as_sent(module: ModuleSource, kind: Kind, name: str) -> bool:
         if method is not made
         for assign in method.assigns
     )
-    return made is not None and not changed and any(
-        _keeps(made, assign.value, each)
-        and any(True for _ in _sent_for(module, made, each.name, 3))
-        for assign in kept
-        for each in made.parameters
+    return (
+        made is not None
+        and not changed
+        and any(
+            _keeps(made, assign.value, each)
+            and any(True for _ in _sent_for(module, made, each.name, 3))
+            for assign in kept
+            for each in made.parameters
+        )
     )
 
 

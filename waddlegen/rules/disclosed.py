@@ -73,7 +73,9 @@ def _is_looked_up_by_hash(
             for other, number in module.code.resolve(file, call.name)[:2]
         ]
         for other, helper in below if given else ():
-            places = [p.name for p in helper.parameters if p.name not in {"self", "cls"}]
+            places = [
+                p.name for p in helper.parameters if p.name not in {"self", "cls"}
+            ]
             for place in given:
                 if place < len(places) and _is_looked_up_by_hash(
                     module, other, helper, places[place], depth - 1
