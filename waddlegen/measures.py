@@ -682,10 +682,14 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         return NA, [Proof("it serves no pages")]
     if not found:
         return PASS, [serves]
-    escapes = any(
-        re.search(r"(^|\.)escape$", call.name) for _, _, call in source.calls()
-    )
-    return (PARTIAL if escapes else _worst(found)), [serves]
+    # Where what stands beside it is escaped, one place was forgotten.
+    escaping = {
+        source.path(file.path)
+        for file, _, call in source.calls()
+        if re.search(r"(^|\.)escape$", call.name)
+    }
+    forgotten = all(each.problem.path in escaping for each in found)
+    return (PARTIAL if forgotten else _worst(found)), [serves]
 
 
 _KINDS = ("content_type", "mimetype")
