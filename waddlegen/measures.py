@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
 from waddlegen.facts.bodies import SCHEMAS
-from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.python import Call, Function, Import, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
@@ -745,7 +745,20 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
                 return at(source, file, call.line, "a format with the AAA fields")
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, "create_app sets it up")
+    for file, taken in _core_imports(source):
+        return at(source, file, taken.line, f"flask_core's {taken.name}")
     return None
+
+
+def _core_imports(source: ModuleSource) -> Iterator[tuple[PythonFile, Import]]:
+    """Where the module takes a logger of events from flask_core that is made there."""
+    for file in source.python:
+        for each in file.imports:
+            if each.module.startswith("flask_core") and each.name[:1].islower():
+                if each.name in _core_makers(source) and any(
+                    call.receiver == each.alias for call in file.calls
+                ):
+                    yield file, each
 
 
 _AAA = re.compile(r"aaa_?log|aaalogger|configure_aaa", re.I)
@@ -767,8 +780,12 @@ def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
 @once
 def _aaa_makers(source: ModuleSource) -> set[str]:
     """The classes with methods for the events, and the functions that return one."""
-    shared = source.once_for_all(_makers_in, lambda: _makers_in(source.core[1]))
-    return shared | _makers_in(source.python)
+    return _core_makers(source) | _makers_in(source.python)
+
+
+def _core_makers(source: ModuleSource) -> set[str]:
+    """Those of flask_core."""
+    return source.once_for_all(_makers_in, lambda: _makers_in(source.core[1]))
 
 
 def _makers_in(files: Sequence[PythonFile]) -> set[str]:
@@ -796,6 +813,7 @@ def _makers_in(files: Sequence[PythonFile]) -> set[str]:
         or function.returns_annotation in classes
         or (each.value.kind == "name" and each.value.text in shared)
     }
+    makers |= {name for name in shared if not name.startswith("_")}
     return classes | {name for name in makers if not name.startswith("<")}
 
 

@@ -633,6 +633,8 @@ class _Collector:
             self._header(call.args, call.line)
         func = node.func
         if type(func) is ast.Attribute:
+            if func.attr == "format" and type(func.value) is ast.Constant:
+                function.markup += markup.raw_arguments(node)
             function.names.add(call.name)
             value = func.value
             while type(value) is ast.Attribute:
@@ -854,7 +856,9 @@ def _always_holds(test: ast.expr) -> bool:
         case ast.BoolOp(op=ast.Or(), values=values):
             if any(isinstance(v, ast.Constant) and bool(v.value) for v in values):
                 return True
-            return all(map(_is_there, values)) or _are_opposites(values)
+            if all(map(_is_there, values)) or _are_opposites(values):
+                return True
+            return any(_is_looked_into(v, values) for v in values if _is_there(v))
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return True
         case ast.Compare(
@@ -878,6 +882,17 @@ def _is_there(test: ast.expr) -> bool:
         case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
             return True
     return False
+
+
+def _is_looked_into(test: ast.expr, values: list[ast.expr]) -> bool:
+    """Whether an alternative before `x is not None` fails where x is None: `x.status == 1`."""
+    name = dotted(getattr(test, "left", test))
+    before = values[: values.index(test)]
+    return any(
+        isinstance(each, ast.Attribute | ast.Subscript) and dotted(each.value) == name
+        for value in before
+        for each in ast.walk(value)
+    )
 
 
 _OPPOSITES = {

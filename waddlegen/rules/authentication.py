@@ -13,6 +13,7 @@ from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
 from waddlegen.rules.administrators import open_to_more
+from waddlegen.rules.disclosed import opens_something
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -48,7 +49,9 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
     for route in module.routes:
         if not needs_key(route) or route.auth is not None or route.dropped:
             continue
-        if route.websocket and route.speaks_of_callers:
+        if (route.websocket and route.speaks_of_callers) or _is_opened_by_path(
+            module, route
+        ):
             continue
         if route.exempt is not None and route.exempt.text:
             at = (route.exempt.path, route.exempt.line)
@@ -74,6 +77,14 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
         yield module.problem(route.file, line, message)
 
     yield from _open_grpc(module)
+
+
+def _is_opened_by_path(module: ModuleSource, route: Route) -> bool:
+    """Whether a part of the path is the credential: only its hash is looked up."""
+    return any(
+        opens_something(module, route.file, route.function, name)
+        for name in re.findall(r"<(?:\w+:)?(\w+)>", route.path)
+    )
 
 
 # What is on a list of the addresses that need no key, and says itself why.

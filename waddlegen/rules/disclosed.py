@@ -49,9 +49,12 @@ def opens_something(
     module: ModuleSource, file: PythonFile, function: Function, name: str
 ) -> bool:
     """Whether a plain `key` or `code` is a credential: of it, only the hash is looked up."""
-    if "." in name or words(name)[-1:] not in (["key"], ["code"], ["pin"], ["secret"]):
+    if "." in name or not _OPENS & set(words(name)[-1:]):
         return False
     return _is_looked_up_by_hash(module, file, function, name, 2)
+
+
+_OPENS = frozenset("key code pin secret token slug".split())
 
 
 def _is_looked_up_by_hash(
@@ -59,7 +62,12 @@ def _is_looked_up_by_hash(
 ) -> bool:
     """Whether a function asks the database for the hash of what it is given, or one below."""
     hashed = any(
-        _HASHES.search(call.last) and any(value.text == name for value in call.args)
+        _HASHES.search(call.last)
+        and any(
+            each == name or each.startswith(f"{name}.")
+            for value in call.args
+            for each in value.names
+        )
         for call in function.calls
     )
     if hashed and any(_BY_CREDENTIAL.search(each.text) for each in function.sql):
