@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
 from waddlegen.facts.bodies import SCHEMAS
-from waddlegen.facts.python import Call, Function, PythonFile
+from waddlegen.facts.python import Call, Function, Import, PythonFile
 from waddlegen.facts.routes import Route
 from waddlegen.facts.words import are_aaa
 from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
@@ -681,7 +681,16 @@ def markup_safe(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     serves = serves_html(source)
     if serves is None:
         return NA, [Proof("it serves no pages")]
-    return (_worst(found) if found else PASS), [serves]
+    if not found:
+        return PASS, [serves]
+    # Where what stands beside it is escaped, one place was forgotten.
+    escaping = {
+        source.path(file.path)
+        for file, _, call in source.calls()
+        if re.search(r"(^|\.)escape$", call.name)
+    }
+    forgotten = all(each.problem.path in escaping for each in found)
+    return (PARTIAL if forgotten else _worst(found)), [serves]
 
 
 _KINDS = ("content_type", "mimetype")
@@ -737,7 +746,20 @@ def sets_up_aaa(source: ModuleSource) -> Proof | None:
                 return at(source, file, call.line, "a format with the AAA fields")
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, "create_app sets it up")
+    for file, taken in _core_imports(source):
+        return at(source, file, taken.line, f"flask_core's {taken.name}")
     return None
+
+
+def _core_imports(source: ModuleSource) -> Iterator[tuple[PythonFile, Import]]:
+    """Where the module takes a logger of events from flask_core that is made there."""
+    for file in source.python:
+        for each in file.imports:
+            if each.module.startswith("flask_core") and each.name[:1].islower():
+                if each.name in _core_makers(source) and any(
+                    call.receiver == each.alias for call in file.calls
+                ):
+                    yield file, each
 
 
 _AAA = re.compile(r"aaa_?log|aaalogger|configure_aaa", re.I)
@@ -759,8 +781,12 @@ def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
 @once
 def _aaa_makers(source: ModuleSource) -> set[str]:
     """The classes with methods for the events, and the functions that return one."""
-    shared = source.once_for_all(_makers_in, lambda: _makers_in(source.core[1]))
-    return shared | _makers_in(source.python)
+    return _core_makers(source) | _makers_in(source.python)
+
+
+def _core_makers(source: ModuleSource) -> set[str]:
+    """Those of flask_core."""
+    return source.once_for_all(_makers_in, lambda: _makers_in(source.core[1]))
 
 
 def _makers_in(files: Sequence[PythonFile]) -> set[str]:
@@ -770,7 +796,15 @@ def _makers_in(files: Sequence[PythonFile]) -> set[str]:
         for function in file.functions:
             if function.cls:
                 methods.setdefault(function.cls, set()).add(function.name)
+                if _begins_event(function):
+                    methods[function.cls].add(_begins_event(function).lower())
     classes = {name for name, known in methods.items() if are_aaa(known)}
+    shared = {
+        assign.target
+        for file in files
+        for assign in file.module.assigns
+        if assign.value.kind == "call" and assign.value.text in classes
+    }
     makers = {
         function.name
         for file in files
@@ -778,8 +812,30 @@ def _makers_in(files: Sequence[PythonFile]) -> set[str]:
         for each in function.returns
         if each.value.text.rpartition(".")[2] in classes
         or function.returns_annotation in classes
+        or (each.value.kind == "name" and each.value.text in shared)
     }
+    makers |= {name for name in shared if not name.startswith("_")}
     return classes | {name for name in makers if not name.startswith("<")}
+
+
+def _begins_event(function: Function) -> str:
+    """The kind of event, AUTH or AUDIT, that a function writes into the log as a text."""
+    for call in function.calls:
+        for value in call.args[:2] if is_log_call(call.name, call.last) else ():
+            match = re.match(r"\W*(AUTH|AUDIT)\b", value.text)
+            if match and value.kind in {"str", "fstring", "format", "concat"}:
+                return match[1]
+    return ""
+
+
+@once
+def _core_audits(source: ModuleSource) -> frozenset[str]:
+    """The functions and methods of flask_core that write AUDIT events as texts."""
+    files = source.core[1] if source.imports("flask_core") else ()
+    names = (
+        f.name for file in files for f in file.functions if _begins_event(f) == "AUDIT"
+    )
+    return frozenset(names) - _LEVELS
 
 
 _EVENT = re.compile(
@@ -801,7 +857,9 @@ def _audits(
     """As above, for any function."""
     function = file.functions[number]
     for call in function.calls:
-        if re.search(r"(^|_)audit", call.last, re.I):
+        if re.search(r"(^|_)audit", call.last, re.I) or call.last in _core_audits(
+            source
+        ):
             return at(source, file, call.line, call.name)
         texts = [v.text for v in (*call.args[:2], *call.keywords.values())]
         said = any(re.search(r"\bAUDIT\b", text) for text in texts)
@@ -900,6 +958,8 @@ def is_log_call(name: str, last: str) -> bool:
         receiver = name.rpartition(".")[0].rpartition(".")[2].lower()
         if "log" in receiver or "aaa" in receiver:
             return True
+    if last.startswith("log_") and "aaa" in name.lower().rpartition(".")[0]:
+        return True
     return last.startswith(
         ("log_auth", "log_audit", "log_error", "log_system", "log_event")
     )
@@ -913,8 +973,31 @@ def structured(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         return FAIL, proofs
     if share >= 0.75:
         forged = _has_finding(source, "WB615", "log")
-        return (PARTIAL if found or forged else PASS), proofs
+        plain = forged or _writes_plain_events(source)
+        return (PARTIAL if found or plain else PASS), proofs
     return (PARTIAL if share > 0 else FAIL), proofs
+
+
+@once
+def _writes_plain_events(source: ModuleSource) -> bool:
+    """Whether only flask_core's own events have fields, as text, and its format has none."""
+    if source.uses_create_app or structured_root(source) or not _core_audits(source):
+        return False
+    formats = [
+        value.text
+        for file in source.core[1]
+        for call in file.calls
+        if call.last in {"Formatter", "basicConfig"}
+        for value in (*call.args, *call.keywords.values())
+        if "%(message)s" in value.text
+    ]
+    return bool(formats) and not any(_OWN_FIELD.search(text) for text in formats)
+
+
+# A field that a record has beside those of every record.
+_OWN_FIELD = re.compile(
+    r"%\((?!(asctime|levelname|name|message|module|lineno|filename|process)\))"
+)
 
 
 @once
@@ -1266,7 +1349,9 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         # An address that is put together of parts need not be given.
         whole = not missing - {"DATABASE_URL", "DATABASE_URI", "REDIS_URL"}
         return (PASS if whole else PARTIAL), [place]
-    return (PASS if len(missing) * 2 <= len(needed) else PARTIAL), [place]
+    names = {read.name for read in source.env}
+    most = len(names & set(known)) * 5 >= len(names) * 3 and len(names) > 9
+    return (PASS if most or len(missing) * 2 <= len(needed) else PARTIAL), [place]
 
 
 # Deployment
@@ -1541,4 +1626,9 @@ def slo_defined(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     ]
     if not places:
         return FAIL, []
-    return (PARTIAL if found else PASS), places[:1]
+    # That nobody is woken is said of the alerts; what is promised is whole without it.
+    lacking = [f for f in found if not _LACKS_ALERT.search(f.problem.message)]
+    return (PARTIAL if lacking else PASS), places[:1]
+
+
+_LACKS_ALERT = re.compile(r"^the objective lacks an alert")

@@ -131,6 +131,9 @@ def _targets_of(survey: Survey) -> Iterator[Target]:
                         yield Target(path, host.partition(".")[0], int(port), node)
 
 
+_PROMISES = ("slo", "objective", "service level", "service-level")
+
+
 def objectives_of(survey: Survey, folder: str) -> Iterator[Objective]:
     """Every SLO document, and every page or section of a module about objectives."""
     yield from survey.once(objectives_of, lambda: tuple(_documents_of(survey)))
@@ -160,10 +163,11 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
             continue
         text = survey.text(path)
         words = text.lower()
-        if not about and "slo" not in words and "objective" not in words:
+        if not about and not any(each in words for each in _PROMISES):
             continue
         heading = re.search(
             r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$"
+            r"|^#{1,6}\s+service.levels?\s*$(?=[\s\S]{0,300}?\d{2}(\.\d+)?\s?%)"
             r"|^.*\bobjectives?\b.*\b\d{2}(\.\d+)?\s?%.*$",
             text,
         )

@@ -633,6 +633,8 @@ class _Collector:
             self._header(call.args, call.line)
         func = node.func
         if type(func) is ast.Attribute:
+            if func.attr == "format" and type(func.value) is ast.Constant:
+                function.markup += markup.raw_arguments(node)
             function.names.add(call.name)
             value = func.value
             while type(value) is ast.Attribute:
@@ -852,13 +854,71 @@ def _always_holds(test: ast.expr) -> bool:
     """Whether a test is true whatever it asks: `x or True`, `len(x) >= 0`."""
     match test:
         case ast.BoolOp(op=ast.Or(), values=values):
-            return any(isinstance(v, ast.Constant) and bool(v.value) for v in values)
+            if any(isinstance(v, ast.Constant) and bool(v.value) for v in values):
+                return True
+            if all(map(_is_there, values)) or _are_opposites(values):
+                return True
+            return any(_is_looked_into(v, values) for v in values if _is_there(v))
+        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
+            return True
+        case ast.Compare(
+            ops=[ast.In()], comparators=[ast.Tuple() | ast.List() as each]
+        ):
+            shown = {getattr(e, "value", None) for e in each.elts}
+            return {True, False} <= shown and all(
+                isinstance(getattr(e, "value", None), bool) for e in each.elts
+            )
         case ast.Compare(left=ast.Call() as left, ops=[ast.GtE()], comparators=[other]):
             zero = isinstance(other, ast.Constant) and other.value == 0
             return zero and dotted(left.func) == "len"
         case ast.Tuple(elts=[_, *_]):
             return True  # `assert (x == 1, "why")`
     return False
+
+
+def _is_there(test: ast.expr) -> bool:
+    """Whether a test asks no more than that something is not None."""
+    match test:
+        case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return True
+    return False
+
+
+def _is_looked_into(test: ast.expr, values: list[ast.expr]) -> bool:
+    """Whether an alternative before `x is not None` fails where x is None: `x.status == 1`."""
+    name = dotted(getattr(test, "left", test))
+    before = values[: values.index(test)]
+    return any(
+        isinstance(each, ast.Attribute | ast.Subscript) and dotted(each.value) == name
+        for value in before
+        for each in ast.walk(value)
+    )
+
+
+_OPPOSITES = {
+    ast.Is: ast.IsNot,
+    ast.Eq: ast.NotEq,
+    ast.In: ast.NotIn,
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+}
+
+
+def _are_opposites(values: list[ast.expr]) -> bool:
+    """Whether two alternatives of a test are the yes and the no to the same question."""
+    asked = [v for v in values if isinstance(v, ast.Compare) and len(v.ops) == 1]
+    told = {
+        (type(v.ops[0]), ast.dump(v.left), ast.dump(v.comparators[0])) for v in asked
+    }
+    if any((_OPPOSITES.get(op), *sides) in told for op, *sides in told):
+        return True
+    plain = {ast.dump(v) for v in values}
+    return any(
+        isinstance(v, ast.UnaryOp)
+        and isinstance(v.op, ast.Not)
+        and ast.dump(v.operand) in plain
+        for v in values
+    )
 
 
 def _is_itself(test: ast.expr) -> bool:

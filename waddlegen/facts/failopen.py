@@ -298,22 +298,61 @@ def _without_header(
     item: ast.If, known: Known, statements: list[ast.stmt]
 ) -> list[FailOpen]:
     """`if signature and not verify(signature): refuse`, where none at all is let in."""
-    test = item.test
-    if not isinstance(test, ast.BoolOp) or not isinstance(test.op, ast.And):
-        return []
-    names = [dotted(each) for each in test.values if isinstance(each, ast.Name)]
+    values = _asked_together(item)
+    names = [dotted(each) for each in values if isinstance(each, ast.Name)]
     names = [n for n in names if n in known.received and _SENT.search(n)]
     checked = any(
         (isinstance(each, ast.UnaryOp) or _differs(each)) and _mentions(each, names)
-        for each in test.values
+        for each in values
     )
-    if not names or not checked or item.orelse or not verifies(item):
+    if not names or not checked or item.orelse:
+        return []
+    if not (verifies(item) or (_proves(values, names) and _refuses(item.body))):
         return []
     # Asked for somewhere else: `if not signature`, `if signature is None`.
     for other in statements:
         if isinstance(other, ast.If) and other is not item and _asks(other.test, names):
             return []
     return [FailOpen(item.lineno, names[0], "absent")]
+
+
+def _asked_together(item: ast.If) -> list[ast.expr]:
+    """What is asked before a branch is taken: `if a and b:`, or `if a:` and `if b:` inside."""
+    match item:
+        case ast.If(test=ast.BoolOp(op=ast.And(), values=values)):
+            return values
+        case ast.If(test=ast.Name() as test, body=[ast.If(orelse=[]) as inner]):
+            return [test, inner.test]
+    return []
+
+
+def _proves(values: list[ast.expr], names: list[str]) -> bool:
+    """Whether something that is called by a signature's name is handed to a check."""
+    signs = [name for name in names if _SIGNS.search(name)]
+    for each in values:
+        match each:
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                call = operand.value if isinstance(operand, ast.Await) else operand
+                given = call.args if isinstance(call, ast.Call) else []
+                if any(dotted(argument) in signs for argument in given):
+                    return True
+    return False
+
+
+_SIGNS = re.compile(r"(^|_)(signature|sig|hmac|digest|signed)($|_)", re.IGNORECASE)
+
+
+def _refuses(body: list[ast.stmt]) -> bool:
+    """Whether a branch ends the request: it raises, or answers 401 or 403."""
+    last = body[-1]
+    if isinstance(last, ast.If):
+        return _refuses(last.body)
+    if isinstance(last, ast.Raise):
+        return True
+    return any(
+        isinstance(each, ast.Constant) and each.value in (401, 403)
+        for each in ast.walk(last)
+    )
 
 
 def _differs(node: ast.expr) -> bool:

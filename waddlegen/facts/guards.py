@@ -19,9 +19,7 @@ def is_guard(code: Code, file: PythonFile, name: str, depth: int = 3) -> bool:
             code.checks_caller(other, index)
             or composes(code, other, index, depth - 1)
             or _turns_away(other, index)
-            or any(
-                inner.nested and 401 in inner.statuses for inner in other.within(index)
-            )
+            or _answers_no(other, index)
             for other, index in found[:3]
         )
     known = origin.rpartition(".")[2] or last
@@ -31,7 +29,10 @@ def is_guard(code: Code, file: PythonFile, name: str, depth: int = 3) -> bool:
         return True
     if code.library is not None and from_library(file, name):
         shared = code.library.functions.get(known, [])
-        if any(code.library.checks_caller(other, index) for other, index in shared):
+        if any(
+            code.library.checks_caller(other, index) or _answers_no(other, index)
+            for other, index in shared
+        ):
             return True
     if last in _DEMANDS and _is_permission(code, file, name.rpartition(".")[0]):
         return True
@@ -95,6 +96,19 @@ def _inside_lambda(file: PythonFile, line: int, kind: str) -> set[str]:
         if function.name == "<lambda>" and function.line == line
         for call in function.calls
     }
+
+
+def _answers_no(file: PythonFile, number: int) -> bool:
+    """Whether what a decorator makes answers 401, or 403 after it has asked for a role."""
+    return any(
+        401 in inner.statuses
+        or (403 in inner.statuses and any(_ROLE.search(each) for each in inner.tested))
+        for inner in file.within(number)
+        if inner.nested
+    )
+
+
+_ROLE = re.compile(r"(^|[._\[])(roles?|rank|permissions?|scopes?)(\]|$)")
 
 
 def _turns_away(file: PythonFile, number: int) -> bool:

@@ -32,6 +32,16 @@ def raw_parts(node: ast.JoinedStr) -> Iterator[tuple[int, str]]:
                 yield value.value.lineno, name
 
 
+def raw_arguments(node: ast.Call) -> Iterator[tuple[int, str]]:
+    """The same of what `"<p>{}</p>".format(…)` is given."""
+    text = getattr(getattr(node.func, "value", None), "value", None)
+    if isinstance(text, str) and _TAG.search(text):
+        for value in (*node.args, *(each.value for each in node.keywords)):
+            name = _text_of(value)
+            if name:
+                yield value.lineno, name
+
+
 def _text_of(node: ast.expr) -> str:
     """The name of a text that an object or a mapping holds; "" for anything else."""
     name = ""

@@ -19,7 +19,10 @@ OPEN = re.compile(
 # What a page is made of; below /api/ the same words are business.
 _ASSETS = re.compile(r"^/(assets|css|js|fonts|img|images)/[^/]+$")
 _EXCHANGE = re.compile(
-    r"(^|/)(token|login|logout|signin|signup|callback|authorize|oauth\d?|refresh|sso)(/|$)"
+    r"(^|/)(token|log-?in|logout|sign-?in|sign-?up|callback|authorize|oauth\d?|refresh|sso)(/|$)|"
+    # Who has no account yet, or has lost his password, has nothing to show.
+    r"(^|/)(auth|accounts?)/(register|registration|forgot(-password)?|password/forgot|"
+    r"verify-email)(/|$)"
 )
 WEBHOOK = re.compile(
     r"(^|[/_-])(webhooks?|hooks?|eventsub|websub|pubsub|interactions)([/_-]|$)|"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
+from waddlegen.facts.words import is_secret
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
     health_route,
@@ -14,6 +15,7 @@ from waddlegen.measures import (
     library_views,
     metrics_route,
 )
+from waddlegen.rules.disclosed import opens_something
 from waddlegen.rules.layout import application
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
@@ -299,9 +301,10 @@ def unlimited_calls(module: ModuleSource) -> Iterator[Problem]:
         return
     words = re.compile(r"rate_?limit|limiter|throttle", re.I)
     for _, function in module.functions():
-        for call in (*function.decorators, *function.calls):
-            if words.search(call.name):
-                return
+        if any(words.search(call.name) for call in function.calls):
+            return
+        if any(_LIMITS.search(call.name) for call in function.decorators):
+            return
     route = writes[0]
     yield module.problem(
         route.file,
@@ -309,6 +312,10 @@ def unlimited_calls(module: ModuleSource) -> Iterator[Problem]:
         f"nothing limits calls of `{route.label}`, nor of any other route",
         topic="ratelimit",
     )
+
+
+# As a decorator, what is so called counts calls.
+_LIMITS = re.compile(r"limit|throttl|quota", re.IGNORECASE)
 
 
 @rule("WB508", severity=Severity.WARNING, topic="log")
@@ -336,8 +343,26 @@ def no_correlation_id(module: ModuleSource) -> Iterator[Problem]:
             for name, _ in function.headers
         ):
             return
+    if _is_taken_by_core(module):
+        return
     path, line = application(module)
     yield module.problem(path, line, "X-Correlation-ID is neither taken nor passed on")
+
+
+def _is_taken_by_core(module: ModuleSource) -> bool:
+    """Whether something that the module takes from flask_core reads the correlation id."""
+    taken = {
+        each.name
+        for file in module.python
+        for each in file.imports
+        if each.module.startswith("flask_core")
+    }
+    return any(
+        function.name in taken
+        and any(re.search("correlation", name, re.I) for name, _ in function.headers)
+        for file in (module.core[1] if taken else ())
+        for function in file.functions
+    )
 
 
 @rule("WB511", severity=Severity.ERROR, topic="health", checklist="P2")
@@ -369,19 +394,51 @@ def probe_of_nothing(module: ModuleSource) -> Iterator[Problem]:
     Good:
         readinessProbe: {httpGet: {path: /health, port: http}}
     """
-    if not module.is_service or any(
-        "health" in each.module or "terminus" in each.module
-        for file in module.python
-        for each in file.imports
-        if not module.code.by_stem.get(each.module.rpartition(".")[2])
-    ):
+    if not module.is_service or _is_served_by_others(module):
         return
     served = {_bare(route.path) for route in module.routes}
     if module.imports("flask_core"):
-        served |= module.once_for_all(_paths, lambda: _paths(module.core[1]))
+        shared = module.once_for_all(_paths, lambda: _paths(module.core[1]))
+        served |= shared | {
+            prefix + path for prefix in _prefixes(module) for path in shared
+        }
     for path, problem in _probes(module):
         if _bare(path) not in served and _HEALTHY.search(path):
             yield problem
+
+
+def _is_served_by_others(module: ModuleSource) -> bool:
+    """Whether a library whose code is not read may serve the probes, or where is not said."""
+    if any(
+        "url_prefix" in call.keywords
+        and call.keywords["url_prefix"].kind != "str"
+        and call.args
+        and call.args[0].kind == "call"
+        for _, call in module.calls_by_name.get("register_blueprint", ())
+    ):
+        return True
+    read = {file.name.removesuffix(".py") for file in module.core[1]}
+    return any(
+        ("health" in each.module or "terminus" in each.module)
+        and not module.code.by_stem.get(last)
+        and not (each.module.startswith("flask_core") and last in read)
+        for file in module.python
+        for each in file.imports
+        for last in (each.module.rpartition(".")[2],)
+    )
+
+
+def _prefixes(module: ModuleSource) -> set[str]:
+    """The prefixes under which blueprints may be mounted, as far as they are texts."""
+    mounts = [call for _, call in module.calls_by_name.get("register_blueprint", ())]
+    mounts += [
+        call
+        for file in module.core[1]
+        for call in file.calls
+        if call.last == "Blueprint"
+    ]
+    given = [call.keywords.get("url_prefix") for call in mounts]
+    return {each.text.rstrip("/") for each in given if each and each.kind == "str"}
 
 
 def _probes(module: ModuleSource) -> Iterator[tuple[str, Problem]]:
@@ -614,11 +671,19 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
     if not module.imports("prometheus_client"):
         return
     told: set[str] = set()
-    for file, _, call in module.calls():
+    for file, function, call in module.calls():
         if call.last == "labels":
             for value in (*call.args, *call.keywords.values()):
-                if value.kind == "name" and _ENDLESS.search(value.text):
+                if value.kind != "name":
+                    continue
+                endless = _ENDLESS.search(value.text)
+                if endless:
                     told.add(call.receiver.rpartition(".")[2])
+                if (
+                    endless
+                    or is_secret(value.text)
+                    or _is_given_key(module, file, function, value.text)
+                ):
                     yield module.problem(
                         file,
                         call.line,
@@ -627,12 +692,31 @@ def endless_label(module: ModuleSource) -> Iterator[Problem]:
                     )
                     break
     for file, call in _metrics(module):
-        endless = [each for each in _labels_of(call) or () if _ENDLESS.search(each)]
-        if endless or call.target.rpartition(".")[2] in told:
+        growing = [each for each in _labels_of(call) or () if _ENDLESS.search(each)]
+        if growing or call.target.rpartition(".")[2] in told:
             message = "a label of this metric takes endlessly many values"
             # Written over several lines, the labels are what stands last.
-            line = max(call.line, call.end_line - 1) if endless else call.line
+            line = max(call.line, call.end_line - 1) if growing else call.line
             yield module.problem(file, line, message, call.column)
+
+
+def _is_given_key(
+    module: ModuleSource, file: PythonFile, function: Function, name: str
+) -> bool:
+    """Whether a label is the key by which a caller opens something, here or one call up."""
+    if opens_something(module, file, function, name):
+        return True
+    places = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
+    if name not in places:
+        return False
+    for caller, call in module.calls_by_name.get(function.name, ()):
+        value = call.argument(places.index(name), name)
+        if caller is function or value is None or value.kind != "name":
+            continue
+        home = next((f for f in module.python if caller in f.functions), file)
+        if opens_something(module, home, caller, value.text):
+            return True
+    return False
 
 
 _METRICS = frozenset({"Counter", "Gauge", "Histogram", "Summary"})

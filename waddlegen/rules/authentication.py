@@ -12,6 +12,8 @@ from waddlegen.facts.route import WEBHOOK, Route
 from waddlegen.facts.words import is_secret, is_signature, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import webhook_evidence
+from waddlegen.rules.administrators import open_to_more
+from waddlegen.rules.disclosed import opens_something
 from waddlegen.rules.rule import rule
 from waddlegen.source import ModuleSource
 
@@ -47,7 +49,9 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
     for route in module.routes:
         if not needs_key(route) or route.auth is not None or route.dropped:
             continue
-        if route.websocket and route.speaks_of_callers:
+        if (route.websocket and route.speaks_of_callers) or _is_opened_by_path(
+            module, route
+        ):
             continue
         if route.exempt is not None and route.exempt.text:
             at = (route.exempt.path, route.exempt.line)
@@ -73,6 +77,14 @@ def unprotected_route(module: ModuleSource) -> Iterator[Problem]:
         yield module.problem(route.file, line, message)
 
     yield from _open_grpc(module)
+
+
+def _is_opened_by_path(module: ModuleSource, route: Route) -> bool:
+    """Whether a part of the path is the credential: only its hash is looked up."""
+    return any(
+        opens_something(module, route.file, route.function, name)
+        for name in re.findall(r"<(?:\w+:)?(\w+)>", route.path)
+    )
 
 
 # What is on a list of the addresses that need no key, and says itself why.
@@ -143,6 +155,7 @@ def admin_route_for_everybody(module: ModuleSource) -> Iterator[Problem]:
                 route.guard_line,
                 f"`{route.label}` asks for a key, but not for the role admin",
             )
+    yield from open_to_more(module)
 
 
 @rule("WB416", severity=Severity.CRITICAL, topic="auth", checklist="S1")

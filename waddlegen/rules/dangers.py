@@ -295,6 +295,8 @@ def markup_from_input(module: ModuleSource) -> Iterator[Problem]:
                             for n in each.value.names
                             if n not in {"Response", "jsonify"}
                         ]
+                        if names and _makes_markup(module, file, names[0]):
+                            continue
                         if (
                             names
                             and "{}" in each.value.text
@@ -389,6 +391,16 @@ def _is_own_markup(module: ModuleSource, name: str) -> bool:
     return bool(given) and all(
         v.kind == "str" or v.text.rpartition(".")[2].lstrip("_").isupper()
         for v in given
+    )
+
+
+def _makes_markup(module: ModuleSource, file: PythonFile, name: str) -> bool:
+    """Whether a name is a function of the module that makes HTML, and is judged itself."""
+    return any(
+        "<" in text
+        for other, number in module.code.resolve(file, name)[:1]
+        for each in other.functions[number].returns
+        for text in each.strings
     )
 
 
@@ -493,7 +505,7 @@ def debug_in_production(module: ModuleSource) -> Iterator[Problem]:
                 )
 
 
-@rule("WB448", severity=Severity.ERROR, topic="path", checklist=None)
+@rule("WB448", severity=Severity.ERROR, topic="validation", checklist=None)
 def path_from_input(module: ModuleSource) -> Iterator[Problem]:
     """A file, or an address, is chosen by the caller.
 

@@ -172,8 +172,10 @@ def _takes_any_text(module: ModuleSource, kind: Kind, name: str) -> bool:
     """Whether a field of what a request is read into may be any text at all."""
     lineage = list(_lineage(module, kind))
     owner = next((k for k in lineage if _field(k, name) is not None), None)
-    if owner is None or any(_judges(each, name) for each in lineage):
+    if any(_judges(each, name) for each in lineage):
         return False
+    if owner is None:
+        return any(_is_kept_as_sent(module, each, name) for each in lineage)
     field = _field(owner, name)
     if field is None or not _is_text(module, owner, field):
         return False
@@ -186,6 +188,28 @@ def _takes_any_text(module: ModuleSource, kind: Kind, name: str) -> bool:
         for caller, call in module.calls_by_name.get(maker, ())
         if maker != "cls" or caller.cls == kind.name
         for value in [call.argument(places.index(name), name)]
+    )
+
+
+def _is_kept_as_sent(module: ModuleSource, kind: Kind, name: str) -> bool:
+    """Whether a constructor keeps what somebody sent under a name, just as it came."""
+    made = kind.methods.get("__init__")
+    kept = [a for a in made.assigns if a.target == f"self.{name}"] if made else []
+    changed = any(
+        assign.target == f"self.{name}"
+        for method in kind.methods.values()
+        if method is not made
+        for assign in method.assigns
+    )
+    return (
+        made is not None
+        and not changed
+        and any(
+            _keeps(made, assign.value, each)
+            and any(True for _ in _sent_for(module, made, each.name, 3))
+            for assign in kept
+            for each in made.parameters
+        )
     )
 
 

@@ -45,6 +45,59 @@ def given_away(
     return ""
 
 
+def opens_something(
+    module: ModuleSource, file: PythonFile, function: Function, name: str
+) -> bool:
+    """Whether a plain `key` or `code` is a credential: of it, only the hash is looked up."""
+    if "." in name or not _OPENS & set(words(name)[-1:]):
+        return False
+    return _is_looked_up_by_hash(module, file, function, name, 2)
+
+
+_OPENS = frozenset("key code pin secret token slug".split())
+
+
+def _is_looked_up_by_hash(
+    module: ModuleSource, file: PythonFile, function: Function, name: str, depth: int
+) -> bool:
+    """Whether a function asks the database for the hash of what it is given, or one below."""
+    hashed = any(
+        _HASHES.search(call.last)
+        and any(
+            each == name or each.startswith(f"{name}.")
+            for value in call.args
+            for each in value.names
+        )
+        for call in function.calls
+    )
+    if hashed and any(_BY_CREDENTIAL.search(each.text) for each in function.sql):
+        return True
+    for call in function.calls if depth else ():
+        given = [n for n, value in enumerate(call.args) if value.text == name]
+        found = module.kinds.method(file, function, call.name)
+        below = [(found[0].file, found[1])] if found else []
+        below = below or [
+            (other, other.functions[number])
+            for other, number in module.code.resolve(file, call.name)[:2]
+        ]
+        for other, helper in below if given else ():
+            places = [
+                p.name for p in helper.parameters if p.name not in {"self", "cls"}
+            ]
+            for place in given:
+                if place < len(places) and _is_looked_up_by_hash(
+                    module, other, helper, places[place], depth - 1
+                ):
+                    return True
+    return False
+
+
+_HASHES = re.compile(r"(^|_)(digest|digest_of|hash|hash_of|hashed|sha\d+|fingerprint)")
+_BY_CREDENTIAL = re.compile(
+    r"\bWHERE\b.*\b\w*(token|key|secret|code|digest|hash)\w*\s*=", re.I | re.S
+)
+
+
 def written_before(function: Function, values: Iterable[Value]) -> Iterator[Call]:
     """The texts that names were given before they were handed on, as if handed on themselves."""
     for value in values:

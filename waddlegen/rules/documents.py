@@ -113,7 +113,7 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
     if not module.routes or module.uses_create_app:
         return
     known = {
-        (method, _shape(route.path))
+        (method, shape_of(route.path))
         for route in module.routes
         for method in route.methods
     }
@@ -127,7 +127,7 @@ def _documented_in_vain(module: ModuleSource) -> Iterator[Problem]:
                 if path.strip("/") in _EVERYWHERE:
                     continue
                 if "://" not in line or path in line.split("://")[0]:
-                    shape = _shape(path.split("?")[0].rstrip(".,:;"))
+                    shape = shape_of(path.split("?")[0].rstrip(".,:;"))
                     found = (method, shape) in known
                     listed.append((number, f"{method} {path}", shape, found))
         # A list of which most exists here is about this module, and not about those it calls.
@@ -195,7 +195,7 @@ def _specified_in_vain(module: ModuleSource) -> Iterator[Problem]:
     """Paths of an OpenAPI file that the module does not have."""
     if not module.routes or module.uses_create_app:
         return
-    known = {_shape(route.path) for route in module.routes}
+    known = {shape_of(route.path) for route in module.routes}
     for place, text in module.documents:
         if not place.endswith((".yaml", ".yml")) or "openapi:" not in text:
             continue
@@ -209,7 +209,7 @@ def _specified_in_vain(module: ModuleSource) -> Iterator[Problem]:
             found = _OPENAPI_PATH.match(line)
             if found and (not indent or found[1] == indent):
                 indent = found[1]
-                shapes = {_shape(found[2]), _shape(prefix + found[2])}
+                shapes = {shape_of(found[2]), shape_of(prefix + found[2])}
                 served = found[2].strip("/") in _EVERYWHERE or bool(shapes & known)
                 listed.append((number, found[2], served))
         if sum(served for *_, served in listed) * 2 > len(listed):
@@ -219,7 +219,7 @@ def _specified_in_vain(module: ModuleSource) -> Iterator[Problem]:
                     yield Problem(place, number, message)
 
 
-def _shape(path: str) -> str:
+def shape_of(path: str) -> str:
     """A path with its parameters unnamed."""
     return re.sub(r"<[^>]*>|\{[^}]*\}|:\w+|\$\w+", "{}", path).rstrip("/")
 

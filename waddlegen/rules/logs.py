@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from waddlegen.facts.python import Call, Function, PythonFile, Value
+from waddlegen.facts.route import Route
 from waddlegen.facts.words import is_one_time, is_personal, is_secret, words
 from waddlegen.findings import Problem, Severity
 from waddlegen.measures import (
@@ -21,6 +22,7 @@ from waddlegen.measures import (
 from waddlegen.rules.disclosed import (
     MASKS,
     given_away,
+    opens_something,
     text_of,
     wholes,
     written_before,
@@ -67,7 +69,11 @@ def change_without_audit(module: ModuleSource) -> Iterator[Problem]:
         if route.changes
         and not (route.is_open or route.is_exchange or route.is_webhook)
     ]
-    silent = [route for route in writes if audits(module, route) is None]
+    silent = [
+        route
+        for route in writes
+        if audits(module, route) is None and not _is_told_as_auth(route)
+    ]
     if silent and len(silent) < len(writes):
         for route in silent:
             yield module.problem(
@@ -81,6 +87,13 @@ def change_without_audit(module: ModuleSource) -> Iterator[Problem]:
             route.guard_line,
             f"`{route.label}` writes no AUDIT event{more}",
         )
+
+
+def _is_told_as_auth(route: Route) -> bool:
+    """Whether a caller changes his own password, and an AUTH event says so."""
+    return re.search(r"/(change-)?passw(or)?d/?$", route.path) is not None and any(
+        re.search(r"(^|_)auth(_event)?$", call.last) for call in route.function.calls
+    )
 
 
 _EVENT = re.compile(r"^\W*(AUTHZ?|AUDIT)\b")
@@ -359,6 +372,7 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
         for value in values if not name else ():
             name = name or given_away(module, file, function, call, value)
         name = name or _spread_secret(function, call)
+        name = name or _opening_key(module, file, function, call)
         for before in written_before(function, values) if not name else ():
             name = name or _told(file, function, before)
             before.end_line = before.line + 3  # where the text may go on
@@ -374,6 +388,19 @@ def secret_in_log(module: ModuleSource) -> Iterator[Problem]:
             told.add((file.path, line))
             message = f"`{name}` is written into the log"
             yield module.problem(file, line, message, column)
+
+
+def _opening_key(
+    module: ModuleSource, file: PythonFile, function: Function, call: Call
+) -> str:
+    """The key among what is logged that opens something to whoever knows it."""
+    values = (*call.args, *call.keywords.values())
+    shown = {value.text for value in values if value.kind == "name"}
+    for value in values:
+        shown |= {name for name, _ in wholes(module, file, call, value)}
+    return next(
+        (n for n in sorted(shown) if opens_something(module, file, function, n)), ""
+    )
 
 
 def _raised(module: ModuleSource) -> Iterator[Problem]:

@@ -170,10 +170,48 @@ def raw_markup(module: ModuleSource) -> Iterator[Problem]:
     for file, function in module.functions():
         if not function.markup or _NO_PAGE.search(f"{file.path} {function.name}"):
             continue
-        if _leads_to_a_view(module, function, views, 3):
+        escaped = _is_escaped_beside(module, file, function)
+        if escaped or _leads_to_a_view(module, function, views, 3):
             for line, name in dict(function.markup).items():
                 message = f"`{name}` becomes part of the page unescaped"
                 yield module.problem(file, line, message)
+
+
+def _is_escaped_beside(
+    module: ModuleSource, file: PythonFile, function: Function
+) -> bool:
+    """Whether the functions that make HTML beside this one escape, and it does not."""
+    if any(_ESCAPES.search(call.name) for call in function.calls):
+        return False
+    return any(
+        each is not function
+        and each.name.partition("_")[0] == function.name.partition("_")[0]
+        and any(
+            _ESCAPES.search(call.name)
+            and re.search(r"^(html|markupsafe)\b", module.code.origin(file, call.name))
+            for call in each.calls
+        )
+        for each in file.functions
+    )
+
+
+_ESCAPES = re.compile(r"(^|\.)escape$|escape_html|html_escape|^esc$|^e$|clean|saniti")
+
+
+def _users_of_tables(
+    module: ModuleSource, home: Function, name: str
+) -> Iterator[Function]:
+    """The functions that pick from a table in which a file has put another by its name."""
+    tables = {
+        assign.target
+        for assign in home.assigns
+        if assign.value.kind in {"dict", "list"} and name in assign.value.names
+    }
+    for _, other in module.functions() if tables else ():
+        if other.name != "<module>" and tables & {
+            each.rpartition(".")[2] for each in other.names
+        }:
+            yield other
 
 
 def _leads_to_a_view(
@@ -186,6 +224,8 @@ def _leads_to_a_view(
     for _, other in module.functions() if depth else ():
         if function.name in other.names:
             users[id(other)] = other
+        if function.name in other.names and other.name == "<module>":
+            users |= {id(f): f for f in _users_of_tables(module, other, function.name)}
     users.pop(id(function), None)
     return depth > 0 and any(
         _leads_to_a_view(module, each, views, depth - 1) for each in users.values()

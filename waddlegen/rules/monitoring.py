@@ -343,7 +343,9 @@ _WINDOW = re.compile(
 )
 _BUDGET = re.compile(r"budget|burn", re.I)
 _INDICATOR = re.compile(
-    r"sli\b|indicator|metric|ratio|query|latency|availab|success|error|good|total", re.I
+    r"sli\b|indicator|metric|ratio|query|latency|availab|success|error|good|total|\b5xx\b|"
+    r"within \d+ ?m?s\b",
+    re.I,
 )
 
 
