@@ -692,6 +692,8 @@ def serves_html(source: ModuleSource) -> Proof | None:
     for file, function, call in source.calls():
         if call.last in {"render_template", "render_template_string", "html_response"}:
             return at(source, file, call.line, call.last)
+        if not call.keywords:
+            continue
         kinds = [call.keywords[n] for n in _KINDS if n in call.keywords]
         if any("text/html" in kind.text for kind in kinds):
             return at(source, file, call.line, "text/html")
@@ -1181,8 +1183,10 @@ def documented(source: ModuleSource, route: Route) -> bool:
     pattern = pattern.replace(
         "\\\x00", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
     )
-    compiled = re.compile(pattern + r"/?(?![\w/-])")
-    if any(compiled.search(text) for _, text in source.documents):
+    start = route.path.rstrip("/").partition("<")[0]
+    texts = [text for _, text in source.documents if start in text]
+    compiled = re.compile(pattern + r"/?(?![\w/-])") if texts else None
+    if compiled and any(map(compiled.search, texts)):
         return True
     return any(_is_below(route.path, text) for _, text in source.documents)
 
@@ -1305,10 +1309,11 @@ def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
         if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
     makers = library_views(source, name)
+    registers, code = re.compile(calls), source.code
     for file, _, call in source.calls():
-        if source.code.origin(file, call.name).rpartition(".")[2] in makers:
+        if makers and code.origin(file, call.name).rpartition(".")[2] in makers:
             return at(source, file, call.line, call.last)
-        if re.search(calls, call.last) and _really_serves(source, name, call.last):
+        if registers.search(call.last) and _really_serves(source, name, call.last):
             return at(source, file, call.line, call.last)
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, f"create_app serves /{name}")

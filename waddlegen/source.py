@@ -380,8 +380,7 @@ class ModuleSource:
     def _named_documents(self) -> list[tuple[str, str]]:
         """Documents elsewhere in the repository that the README sends its readers to."""
         found: list[tuple[str, str]] = []
-        pattern = r"[\w./-]*\bdocs?/[\w./-]+\.(?:md|ya?ml)\b"
-        for name in dict.fromkeys(re.findall(pattern, self.readme or "")):
+        for name in dict.fromkeys(_documents_in(self.readme or "")):
             plain = re.sub(r"^(\.{1,2}/)+", "", name).lstrip("/")
             path = self.repository / plain
             text = self._read(str(path), plain) if path.is_file() else None
@@ -552,6 +551,17 @@ class ModuleSource:
 
         folder = bundled.TEMPLATES / "libs" / "flask_core"
         return "waddlegen's own flask_core", folder
+
+
+# A path of a document; a line without the first word has none.
+_DOCUMENT = re.compile(r"[\w./-]*\bdocs?/[\w./-]+\.(?:md|ya?ml)\b")
+
+
+def _documents_in(text: str) -> Iterator[str]:
+    """The paths of documents that a text names."""
+    for line in text.splitlines() if "doc" in text else ():
+        if "doc/" in line or "docs/" in line:
+            yield from _DOCUMENT.findall(line)
 
 
 _THREADS = {"to_thread": 0, "run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}

@@ -111,8 +111,13 @@ def targets_of(survey: Survey) -> tuple[Target, ...]:
     return survey.once(targets_of, lambda: tuple(_targets_of(survey)))
 
 
-def scrapers_of(survey: Survey) -> Iterator[tuple[str, Node]]:
+def scrapers_of(survey: Survey) -> tuple[tuple[str, Node], ...]:
     """The files that configure Prometheus itself."""
+    return survey.once(scrapers_of, lambda: tuple(_scrapers_of(survey)))
+
+
+def _scrapers_of(survey: Survey) -> Iterator[tuple[str, Node]]:
+    """The same, looked for."""
     for path in survey.yaml:
         if not is_aside(path) and b"scrape_configs" in survey.content(path):
             for root in survey.documents(path).roots:

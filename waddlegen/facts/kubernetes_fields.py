@@ -86,6 +86,8 @@ def _of_type(
     around = above | {id(node)}
     for key, value in node.keys.items():
         inner = f"{path}.{key}" if path else key
+        if known.get(key) == "string" and value.text is not None:
+            continue
         if key in known:
             yield from _of_kind(value, known[key], inner, around)
         else:

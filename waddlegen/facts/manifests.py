@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -102,6 +102,25 @@ class Pod:
             for node in self.spec["initContainers"]
         )
         return (*first, *self.containers)
+
+    @cached_property
+    def references(self) -> frozenset[tuple[str, str]]:
+        """The kinds and names of what it takes its settings from."""
+        found: set[tuple[str, str | None]] = set()
+        found.add(("ServiceAccount", self.spec["serviceAccountName"].text))
+        for volume in self.spec["volumes"]:
+            found.add(("ConfigMap", volume.at("configMap", "name").text))
+            found.add(("Secret", volume.at("secret", "secretName").text))
+        for container in self.all_containers:
+            for source in container.node["envFrom"]:
+                found.add(("ConfigMap", source.at("configMapRef", "name").text))
+                found.add(("Secret", source.at("secretRef", "name").text))
+            for variable in container.node["env"]:
+                origin = variable["valueFrom"]
+                if origin:
+                    found.add(("ConfigMap", origin.at("configMapKeyRef", "name").text))
+                    found.add(("Secret", origin.at("secretKeyRef", "name").text))
+        return frozenset((kind, name) for kind, name in found if name)
 
     @cached_property
     def port_names(self) -> frozenset[str]:
@@ -253,28 +272,17 @@ def selects(selector: Node, labels: Node) -> bool:
     return values_of(selector) <= values_of(labels)
 
 
-def references(pods: list[Pod]) -> frozenset[tuple[str, str]]:
+def references(pods: Iterable[Pod]) -> frozenset[tuple[str, str]]:
     """The kinds and names of what pods take their settings from."""
-    found: set[tuple[str, str | None]] = set()
-    for pod in pods:
-        found.add(("ServiceAccount", pod.spec["serviceAccountName"].text))
-        for volume in pod.spec["volumes"]:
-            found.add(("ConfigMap", volume.at("configMap", "name").text))
-            found.add(("Secret", volume.at("secret", "secretName").text))
-        for container in pod.all_containers:
-            for source in container.node["envFrom"]:
-                found.add(("ConfigMap", source.at("configMapRef", "name").text))
-                found.add(("Secret", source.at("secretRef", "name").text))
-            for variable in container.node["env"]:
-                origin = variable["valueFrom"]
-                found.add(("ConfigMap", origin.at("configMapKeyRef", "name").text))
-                found.add(("Secret", origin.at("secretKeyRef", "name").text))
-    return frozenset((kind, name) for kind, name in found if name)
+    return frozenset(each for pod in pods for each in pod.references)
 
 
 def kebab(name: str) -> str:
     """A name as images and objects spell it."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return _BETWEEN.sub("-", name.lower()).strip("-")
+
+
+_BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
 def image_name(image: str) -> str:

@@ -814,11 +814,18 @@ def is_unread(module: ModuleSource, name: str) -> bool:
     return not _FOREIGN.fullmatch(name) and not is_mentioned(module, name)
 
 
-def _given_together(module: ModuleSource) -> Iterator[list[tuple[str, Problem]]]:
+def _given_together(module: ModuleSource) -> Sequence[list[tuple[str, Problem]]]:
     """The variables that one way to start the module gives: Compose, or a manifest.
 
     What comes from elsewhere, as a ConfigMap or an anchor that modules share, has no line.
     """
+    return module.once(_given_together, lambda: tuple(_each_given_together(module)))
+
+
+def _each_given_together(
+    module: ModuleSource,
+) -> Iterator[list[tuple[str, Problem]]]:
+    """As above, one after the other."""
     delivery = module.delivery
     survey = delivery.survey
     everything = survey.once(services_of, lambda: tuple(services_of(survey)))
@@ -858,7 +865,7 @@ def _configured(delivery: Delivery, source: Node) -> Iterator[tuple[str, Problem
         users = [
             pod
             for pod in delivery.manifests.visible_pods
-            if (kind, name) in references([pod])
+            if (kind, name) in pod.references
         ]
         for part in ("data", "stringData"):
             for key, node in found.root[part].keys.items():
