@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
+from waddlegen.facts.words import is_word_of
 from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
 
@@ -753,15 +754,15 @@ def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
 
 def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
     """Whether a name is a class with methods for the events, or a function that makes one."""
-    last = source.code.origin(file, name).rpartition(".")[2]
-    return last in _aaa_makers(source)
+    makers = _aaa_makers(source)
+    return bool(makers) and source.code.origin(file, name).rpartition(".")[2] in makers
 
 
 @once
-def _aaa_makers(source: ModuleSource) -> set[str]:
-    """The classes with methods for the events, and the functions that return one."""
+def _aaa_makers(source: ModuleSource) -> frozenset[str]:
+    """The classes with methods for the events, the functions that return one; of those called."""
     shared = source.once_for_all(_makers_in, lambda: _makers_in(source.core[1]))
-    return shared | _makers_in(source.python)
+    return source.called & (shared | _makers_in(source.python))
 
 
 def _makers_in(files: Sequence[PythonFile]) -> set[str]:
@@ -1220,9 +1221,9 @@ def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if example and example[0].rpartition("/")[2] in "\n".join(texts):
         texts.append(example[1])
     said = "\n".join(texts)
-    good = [name for name in names if re.search(rf"\b{name}\b", said)]
+    good = [name for name in names if is_word_of(name, said)]
     if not good and example:
-        good = [n for n in names if re.search(rf"\b{n}\b", example[1])]
+        good = [n for n in names if is_word_of(n, example[1])]
         proof = Proof("only the example names them", example[0], 1)
         # The image says the module's name, version and port; what explains them documents.
         rest = {name for name in names - set(good) if not name.startswith("MODULE_")}
@@ -1250,7 +1251,7 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         if len(set(shown)) > 1:
             return PARTIAL, [Proof("an example stands in the documents")]
         names = {read.name for read in source.env}
-        told = {name for name in names if re.search(rf"\b{name}\b", said)}
+        told = {name for name in names if is_word_of(name, said)}
         if names and len(told) * 10 >= len(names) * 9:
             return PARTIAL, [Proof("the documents name the variables")]
         for service in source.delivery.compose:
@@ -1308,9 +1309,10 @@ def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
     for route in source.routes:
         if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
-    makers = library_views(source, name)
+    makers = source.called & library_views(source, name).keys()
     registers, code = re.compile(calls), source.code
-    for file, _, call in source.calls():
+    likely = bool(makers) or any(map(registers.search, source.calls_by_name))
+    for file, _, call in source.calls() if likely else ():
         if makers and code.origin(file, call.name).rpartition(".")[2] in makers:
             return at(source, file, call.line, call.last)
         if registers.search(call.last) and _really_serves(source, name, call.last):

@@ -24,7 +24,7 @@ from waddlegen.facts import texts
 from waddlegen.facts.alerts import rules_of
 from waddlegen.facts.collect import collect
 from waddlegen.facts.delivery import Delivery
-from waddlegen.facts.kinds import Kinds
+from waddlegen.facts.kinds import Kinds, classes_of
 from waddlegen.facts.manifests import objects_of
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
@@ -252,7 +252,8 @@ class ModuleSource:
     @cached_property
     def kinds(self) -> Kinds:
         """The classes of the program and of flask_core, and the names that hold theirs."""
-        return Kinds(self.code)
+        library = self.once_for_all(classes_of, lambda: classes_of(self.core[1]))
+        return Kinds(self.code, library)
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
@@ -320,6 +321,15 @@ class ModuleSource:
             if inner is not None:
                 found.setdefault(inner.last, []).append((function, inner))
         return found
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """What its calls are to, by the last part of what each name was imported as."""
+        return frozenset(
+            self.code.origin(file, name).rpartition(".")[2]
+            for file in self.python
+            for name in {call.name for call in file.calls}
+        )
 
     @cached_property
     def memory(self) -> dict[object, object]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from waddlegen.facts.survey import Survey, is_aside, is_inside
 from waddlegen.facts.yamldocs import Node, problem_at
@@ -79,6 +80,22 @@ class Objective:
 def rules_of(survey: Survey) -> tuple[PrometheusRule, ...]:
     """Every rule of every rule file."""
     return survey.once(rules_of, lambda: tuple(_rules_of(survey)))
+
+
+def rule_files(
+    survey: Survey,
+) -> tuple[tuple[str, str, tuple[PrometheusRule, ...]], ...]:
+    """The files that have rules: path, all that they say as `plain` makes it, the rules."""
+    return survey.once(rule_files, lambda: tuple(_rule_files(survey)))
+
+
+def _rule_files(
+    survey: Survey,
+) -> Iterator[tuple[str, str, tuple[PrometheusRule, ...]]]:
+    """The same, looked for."""
+    for path, found in groupby(rules_of(survey), key=lambda rule: rule.path):
+        rules = tuple(found)
+        yield path, "\n".join(rule.plain for rule in rules), rules
 
 
 def _rules_of(survey: Survey) -> Iterator[PrometheusRule]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from waddlegen.facts.survey import Survey, folder_of, is_aside, is_inside
@@ -217,11 +217,28 @@ class BrokenFile:
 
 
 @dataclass(frozen=True)
+class Visible:
+    """The objects of a repository that its modules may refer to."""
+
+    objects: tuple[Manifest, ...] = ()
+
+    @cached_property
+    def pods(self) -> tuple[Pod, ...]:
+        """The pods of all workloads."""
+        return tuple(each.pod for each in self.objects if each.pod)
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], Manifest]:
+        """Every object by kind and name; the first of those that share them."""
+        return {(each.kind, each.name): each for each in reversed(self.objects)}
+
+
+@dataclass(frozen=True)
 class Manifests:
     """The objects of one module, and all of the repository they may refer to."""
 
     own: tuple[Manifest, ...] = ()
-    visible: tuple[Manifest, ...] = ()
+    all: Visible = field(default_factory=Visible)
     broken: tuple[BrokenFile, ...] = ()
     duplicates: tuple[tuple[str, Duplicate], ...] = ()
     skipped: tuple[BrokenFile, ...] = ()
@@ -242,19 +259,19 @@ class Manifests:
         """The pods of the module's workloads."""
         return tuple(each.pod for each in self.workloads if each.pod)
 
-    @cached_property
+    @property
+    def visible(self) -> tuple[Manifest, ...]:
+        """Every object that can be seen."""
+        return self.all.objects
+
+    @property
     def visible_pods(self) -> tuple[Pod, ...]:
         """The pods of every workload that can be seen."""
-        return tuple(each.pod for each in self.visible if each.pod)
+        return self.all.pods
 
     def find(self, kind: str, name: str) -> Manifest | None:
         """An object anywhere in the repository."""
-        return self._by_name.get((kind, name))
-
-    @cached_property
-    def _by_name(self) -> dict[tuple[str, str], Manifest]:
-        """Every object by kind and name; the first of those that share them."""
-        return {(each.kind, each.name): each for each in reversed(self.visible)}
+        return self.all.by_name.get((kind, name))
 
 
 def is_variable(text: str | None) -> bool:
@@ -321,15 +338,14 @@ def module_manifests(
     patches, generated, prefixed = survey.once(_kustomized, lambda: _kustomized(survey))
     asides = survey.once(is_aside, lambda: frozenset(filter(is_aside, survey.yaml)))
     left_out = patches | {p for p in asides if is_aside(_below(p, folder))}
-    objects = {
-        path: objects_of(survey, path) for path in survey.yaml if path not in left_out
-    }
-    visible = tuple(each for some in objects.values() for each in some)
+    objects, visible = survey.once(
+        (module_manifests, left_out), lambda: _visible(survey, left_out)
+    )
     others = {h for h in homes if h and h != folder and not is_inside(folder, h)}
     alone = not others
     own: list[Manifest] = []
     outside: list[Manifest] = []
-    for each in visible:
+    for each in visible.objects:
         if survey.home_of(each.path) in others:
             continue
         if is_inside(each.path, folder) or alone:
@@ -350,6 +366,15 @@ def module_manifests(
     return replace(found, duplicates=(*found.duplicates, *shared))
 
 
+def _visible(
+    survey: Survey, left_out: frozenset[str]
+) -> tuple[tuple[str, ...], Visible]:
+    """The files that may hold objects, and the objects that they hold."""
+    paths = tuple(path for path in survey.yaml if path not in left_out)
+    found = (each for path in paths for each in objects_of(survey, path))
+    return paths, Visible(tuple(found))
+
+
 def _below(path: str, folder: str) -> str:
     """A path as seen from a folder that it is in."""
     return path[len(folder) + 1 :] if folder and is_inside(path, folder) else path
@@ -359,7 +384,7 @@ def _with_faults(
     survey: Survey,
     paths: set[str],
     own: list[Manifest],
-    visible: tuple[Manifest, ...],
+    visible: Visible,
     generated: frozenset[tuple[str, str]],
     prefixed: bool,
 ) -> Manifests:

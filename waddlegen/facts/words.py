@@ -147,3 +147,9 @@ def is_name_not_value(name: str, text: str) -> bool:
     if words(name)[-1:] == ["key"] and re.fullmatch(r"[a-z_]+(:[a-z_*]+)+", text):
         return True  # of a store
     return bool(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", text))
+
+
+def is_word_of(name: str, text: str) -> bool:
+    """Whether a name stands in a text, and not only as a part of another one."""
+    start = text.find(name) if name.isidentifier() else 0
+    return start >= 0 and re.compile(rf"\b{name}\b").search(text, start) is not None

@@ -726,7 +726,7 @@ _RECORDS = re.compile(r"^(record|track|count|observe|update)_\w*(request|metric)
 def _uncalled_recorder(module: ModuleSource) -> Iterator[Problem]:
     """Counters of flask_core's blueprint, where nobody calls what moves them."""
     recorders = module.once_for_all(_recorders, lambda: _recorders(module.core[1]))
-    if not recorders:
+    if module.called.isdisjoint(recorders):
         return
     for file, _, call in module.calls():
         maker = module.code.origin(file, call.name).rpartition(".")[2]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from waddlegen.facts.manifests import kebab
 from waddlegen.facts.python import PythonFile
 from waddlegen.facts.texts import env_names
-from waddlegen.facts.words import is_placeholder, is_secret
+from waddlegen.facts.words import is_placeholder, is_secret, is_word_of
 from waddlegen.findings import Problem, Severity, Verdict
 from waddlegen.measures import documented, readme_setup
 from waddlegen.rules.dependencies import is_mentioned, is_unread, resembles
@@ -245,9 +245,7 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
         if read.name not in _FOREIGN and not read.name.startswith("PYTHON")
     ]
     missing = list(
-        dict.fromkeys(
-            read.name for read in reads if not re.search(rf"\b{read.name}\b", said)
-        )
+        dict.fromkeys(read.name for read in reads if not is_word_of(read.name, said))
     )
     if len(missing) == 1 and len({read.name for read in reads}) > 1:
         read = next(read for read in reads if read.name == missing[0])
@@ -310,7 +308,7 @@ def _unread_variables(module: ModuleSource, place: str, text: str) -> Iterator[P
     if module.environment.is_open:
         return
     read = {each.name for each in module.env}
-    unsaid = {name for name in read if not re.search(rf"\b{name}\b", text)}
+    unsaid = {name for name in read if not is_word_of(name, text)}
     heading = ""
     for number, line in enumerate(text.splitlines(), 1):
         heading = line if line.startswith("#") else heading
