@@ -13,6 +13,8 @@ from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem
 
 _SLO_NAME = re.compile(r"(?i)(^|[^a-z])slos?([^a-z]|$)")
+# What every heading and sentence about objectives has.
+_SPOKEN = re.compile(r"\bslos?\b|objective")
 _OBJECTIVE_KINDS = frozenset({"SLO", "PrometheusServiceLevel", "ServiceLevelObjective"})
 
 
@@ -182,7 +184,7 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
             continue
         text = survey.text(path)
         words = text.lower()
-        if not about and "slo" not in words and "objective" not in words:
+        if not about and not _SPOKEN.search(words):
             continue
         heading = re.search(
             r"(?im)^#{1,6}\s.*(\bslos?\b|service.level objective).*$"

@@ -467,8 +467,13 @@ def literals_of(survey: Survey) -> tuple[Literal, ...]:
     return survey.once(literals_of, lambda: tuple(_literals_of(survey)))
 
 
-def kustomizations(survey: Survey) -> Iterator[tuple[str, Node]]:
+def kustomizations(survey: Survey) -> tuple[tuple[str, Node], ...]:
     """The files of kustomize."""
+    return survey.once(kustomizations, lambda: tuple(_kustomizations(survey)))
+
+
+def _kustomizations(survey: Survey) -> Iterator[tuple[str, Node]]:
+    """The same, looked for."""
     for path in survey.yaml:
         if path.rpartition("/")[2] in ("kustomization.yaml", "kustomization.yml"):
             for root in survey.documents(path).roots:

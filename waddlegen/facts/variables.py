@@ -141,12 +141,9 @@ def _objects(files: Sequence[PythonFile]) -> frozenset[str]:
 
 def _note_aliases(file: PythonFile, ways: Ways) -> None:
     """Other names of the environment, and of what reads it, in one file."""
-    whole = {
-        each.alias for each in file.imports if each.origin == "os.environ" and each.name
-    }
-    getters = {
-        each.alias for each in file.imports if each.origin == "os.getenv" and each.name
-    }
+    given = [each for each in file.imports if each.module == "os"]
+    whole = {each.alias for each in given if each.name == "environ"}
+    getters = {each.alias for each in given if each.name == "getenv"}
     for function in file.functions:
         own = {
             p.name

@@ -519,10 +519,11 @@ def bind(
     every = [p for p in function.parameters if p.kind == "positional"]
     positional = every[bound.skip :]
     named = {p.name for p in (*positional, *function.parameters) if not p.by_place}
-    known = {p.name for p in function.parameters if p.kind == "keyword"}
+    by_name_alone = [p for p in function.parameters if p.kind == "keyword"]
+    known = {p.name for p in by_name_alone}
     known |= {p.name for p in positional if p.name in named}
-    takes_star = any(p.kind == "star" for p in function.parameters)
-    takes_any = any(p.kind == "double_star" for p in function.parameters)
+    kinds = {p.kind for p in function.parameters}
+    takes_star, takes_any = "star" in kinds, "double_star" in kinds
     plain = [value for value in call.args if value.kind != "star"]
     if len(plain) > len(positional) and not takes_star and not call.star:
         return f"is given {len(plain)} arguments by place: TypeError"
@@ -544,8 +545,7 @@ def bind(
         filled |= {*given, *bound.keywords}
         missing = [
             p.name
-            for p in function.parameters
-            if p in positional or p.kind == "keyword"
+            for p in (*positional, *by_name_alone)
             if p.default is None and p.name not in filled
         ]
         if missing:

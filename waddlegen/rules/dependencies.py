@@ -391,11 +391,12 @@ def fixed_address(module: ModuleSource) -> Iterator[Problem]:
         ROUTER_URL = os.getenv("ROUTER_URL", "http://router:8000")
     """
     for file in module.python:
+        addresses = [each for each in file.literals if _ADDRESS.match(each.text)]
+        named = _named_defaults(file) if addresses else []
         for number, function in enumerate(file.functions):
-            defaults = _default_lines(function) + _named_defaults(file)
-            for literal in file.literals:
-                if literal.function != number or not _ADDRESS.match(literal.text):
-                    continue
+            here = [each for each in addresses if each.function == number]
+            defaults = _default_lines(function) + named if here else []
+            for literal in here:
                 if function.name == "<main>" or is_script(file):
                     continue
                 if any(first <= literal.line <= last for first, last in defaults):
