@@ -345,13 +345,17 @@ class ModuleSource:
 
     def imports(self, module: str) -> bool:
         """Whether the program imports a library."""
-        below = f"{module}."
-        return any(n == module or n.startswith(below) for n in self._imported)
+        return module in self._imported
 
     @cached_property
     def _imported(self) -> frozenset[str]:
-        """What the program imports, or imports from."""
-        return frozenset(each.module for file in self.python for each in file.imports)
+        """What the program imports, or imports from, and the packages that those are in."""
+        names = {each.module for file in self.python for each in file.imports}
+        return frozenset(
+            name[:end]
+            for name in names
+            for end in (*(n for n, sign in enumerate(name) if sign == "."), len(name))
+        )
 
     @cached_property
     def is_service(self) -> bool:

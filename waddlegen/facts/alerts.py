@@ -176,10 +176,9 @@ def _documents_of(survey: Survey) -> Iterator[Objective]:
 
 def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
     """Every page or section of a module about objectives."""
+    named = survey.once(_is_about, lambda: set(filter(_is_about, survey.markdown)))
     for path in survey.markdown:
-        name = path.rpartition("/")[2]
-        about = _SLO_NAME.search(name.rpartition(".")[0])
-        about = about or _SLO_NAME.search(path.rpartition("/")[0].rpartition("/")[2])
+        about = path in named
         if not about and not is_inside(path, folder):
             continue
         text = survey.text(path)
@@ -194,6 +193,13 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
         if about or heading:
             start = 0 if about or not heading else heading.start()
             yield Objective(path, text.count("\n", 0, start) + 1, text[start:])
+
+
+def _is_about(path: str) -> bool:
+    """Whether a document is one of objectives by its name, or by that of its folder."""
+    folder, _, name = path.rpartition("/")
+    words = (name.rpartition(".")[0], folder.rpartition("/")[2])
+    return any(map(_SLO_NAME.search, words))
 
 
 def _is_promise(root: Node) -> bool:

@@ -97,7 +97,7 @@ class Kinds:
 
     def _annotated(self, file: PythonFile, annotation: str) -> str:
         """The kind that an annotation names; "" for one that names none."""
-        if annotation.rpartition(".")[2] in _VAGUE:
+        if not annotation or annotation.rpartition(".")[2] in _VAGUE:
             return ""
         return self._class(file, annotation.strip("'\"")) or _UNKNOWN
 

@@ -693,16 +693,20 @@ def metric_that_never_moves(module: ModuleSource) -> Iterator[Problem]:
     Good:
         REQUESTS.labels(route).inc()
     """
-    used = {
-        name
+    made = [
+        (file, call)
         for file in module.python
-        for function in file.functions
-        for name in _mentioned(function)
-    }
-    for file in module.python:
-        for call in file.module.calls:
-            if call.last not in _METRICS or not re.fullmatch(r"\w+", call.target):
-                continue
+        for call in file.module.calls
+        if call.last in _METRICS and re.fullmatch(r"\w+", call.target)
+    ]
+    if made:
+        used = {
+            name
+            for file in module.python
+            for function in file.functions
+            for name in _mentioned(function)
+        }
+        for file, call in made:
             origin = module.code.origin(file, call.name)
             if origin.startswith("prometheus_client") and call.target not in used:
                 message = f"nothing ever counts with `{call.target}`"

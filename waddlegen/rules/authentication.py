@@ -198,7 +198,7 @@ def _asked_in_vain(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> str:
     """Why the answer of a check says nothing: nobody reads it, or it is a coroutine."""
-    if call.bare or not (call.target.isidentifier() or CHECKS.search(call.last)):
+    if call.bare:
         return ""
     target = call.target
     if target.isidentifier() and target != "_" and target not in function.names:
@@ -210,6 +210,8 @@ def _asked_in_vain(
     if call.awaited or target or call.line not in function.asks:
         return ""
     if call.name not in function.tested or not function.is_async:
+        return ""
+    if not CHECKS.search(call.last):
         return ""
     found = module.code.found(file, call.name)
     asynchronous = bool(found) and all(

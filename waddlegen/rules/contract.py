@@ -854,6 +854,12 @@ def _quart(file: PythonFile) -> bool:
     )
 
 
+def _named(module: ModuleSource, file: PythonFile, name: str) -> list[Function]:
+    """The functions of one of the program's files that have a name."""
+    found = module.code.functions.get(name, ())
+    return [each.functions[number] for each, number in found if each is file]
+
+
 def _is_coroutine(
     module: ModuleSource,
     file: PythonFile,
@@ -868,9 +874,7 @@ def _is_coroutine(
         if call.name in names:
             return names[call.name].is_async and not names[call.name].yields
         own = [
-            f
-            for f in file.functions
-            if f.name == call.name and not f.cls and not f.decorators
+            f for f in _named(module, file, call.name) if not f.cls and not f.decorators
         ]
         if own:
             return all(f.is_async and not f.yields for f in own)
@@ -886,7 +890,7 @@ def _is_coroutine(
         return False
     if call.receiver == "self":
         cls = function.cls or _class_around(file, function)
-        own = [f for f in file.functions if f.cls == cls and f.name == call.last]
+        own = [f for f in _named(module, file, call.last) if f.cls == cls]
         return bool(own) and all(
             f.is_async and not f.yields and not f.decorators for f in own
         )

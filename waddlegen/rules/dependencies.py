@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -208,8 +209,7 @@ def _local(module: ModuleSource) -> set[str]:
             found.update(parts[:-1])
     for base in (module.repository, module.folder.parent, module.repository / "libs"):
         try:
-            for path in base.iterdir():
-                found.add(path.name.removesuffix(".py"))
+            found.update(name.removesuffix(".py") for name in os.listdir(base))
         except OSError:
             continue
     return found
