@@ -871,14 +871,17 @@ def _always_holds(test: ast.expr) -> bool:
     return False
 
 
+# What holds of a value and itself, and what names a value.
+_OF_THE_SAME = (ast.Eq, ast.Is, ast.GtE, ast.LtE)
+_PLAIN = (ast.Name, ast.Attribute, ast.Subscript)
+
+
 def _is_itself(test: ast.expr) -> bool:
     """Whether a test compares a name, or a part of it, with the very same."""
-    if not isinstance(test, ast.Compare) or not isinstance(
-        test.ops[0], ast.Eq | ast.Is | ast.GtE | ast.LtE
-    ):
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], _OF_THE_SAME):
         return False
     sides = (test.left, test.comparators[0])
-    plain = all(isinstance(s, ast.Name | ast.Attribute | ast.Subscript) for s in sides)
+    plain = isinstance(sides[0], _PLAIN) and isinstance(sides[1], _PLAIN)
     return plain and ast.dump(sides[0]) == ast.dump(sides[1])
 
 
