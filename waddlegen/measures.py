@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from waddlegen.facts.bodies import SCHEMAS
 from waddlegen.facts.python import Call, Function, Import, PythonFile
 from waddlegen.facts.routes import Route
-from waddlegen.facts.words import are_aaa
+from waddlegen.facts.words import are_aaa, is_word_of
 from waddlegen.findings import Finding, Problem, Proof, Severity, Verdict
 from waddlegen.source import ModuleSource
 
@@ -702,6 +702,8 @@ def serves_html(source: ModuleSource) -> Proof | None:
     for file, function, call in source.calls():
         if call.last in {"render_template", "render_template_string", "html_response"}:
             return at(source, file, call.line, call.last)
+        if not call.keywords:
+            continue
         kinds = [call.keywords[n] for n in _KINDS if n in call.keywords]
         if any("text/html" in kind.text for kind in kinds):
             return at(source, file, call.line, "text/html")
@@ -774,8 +776,8 @@ def makes_aaa(source: ModuleSource, file: PythonFile, call: Call) -> bool:
 
 def _aaa_class(source: ModuleSource, file: PythonFile, name: str) -> bool:
     """Whether a name is a class with methods for the events, or a function that makes one."""
-    last = source.code.origin(file, name).rpartition(".")[2]
-    return last in _aaa_makers(source)
+    makers = _aaa_makers(source)
+    return bool(makers) and source.code.origin(file, name).rpartition(".")[2] in makers
 
 
 @once
@@ -1265,8 +1267,10 @@ def documented(source: ModuleSource, route: Route) -> bool:
     pattern = pattern.replace(
         "\\\x00", "(?:<[^>\\n]*>|\\{[^}\\n]*\\}|:\\w+|\\$\\w+|[\\w-]+)"
     )
-    compiled = re.compile(pattern + r"/?(?![\w/-])")
-    if any(compiled.search(text) for _, text in source.documents):
+    start = route.path.rstrip("/").partition("<")[0]
+    texts = [text for _, text in source.documents if start in text]
+    compiled = re.compile(pattern + r"/?(?![\w/-])") if texts else None
+    if compiled and any(map(compiled.search, texts)):
         return True
     return any(_is_below(route.path, text) for _, text in source.documents)
 
@@ -1300,9 +1304,9 @@ def env_documented(source: ModuleSource, found: Sequence[Finding]) -> Answer:
     if example and example[0].rpartition("/")[2] in "\n".join(texts):
         texts.append(example[1])
     said = "\n".join(texts)
-    good = [name for name in names if re.search(rf"\b{name}\b", said)]
+    good = [name for name in names if is_word_of(name, said)]
     if not good and example:
-        good = [n for n in names if re.search(rf"\b{n}\b", example[1])]
+        good = [n for n in names if is_word_of(n, example[1])]
         proof = Proof("only the example names them", example[0], 1)
         # The image says the module's name, version and port; what explains them documents.
         rest = {name for name in names - set(good) if not name.startswith("MODULE_")}
@@ -1330,7 +1334,7 @@ def examples_given(source: ModuleSource, found: Sequence[Finding]) -> Answer:
         if len(set(shown)) > 1:
             return PARTIAL, [Proof("an example stands in the documents")]
         names = {read.name for read in source.env}
-        told = {name for name in names if re.search(rf"\b{name}\b", said)}
+        told = {name for name in names if is_word_of(name, said)}
         if names and len(told) * 10 >= len(names) * 9:
             return PARTIAL, [Proof("the documents name the variables")]
         for service in source.delivery.compose:
@@ -1390,11 +1394,13 @@ def _served(source: ModuleSource, name: str, calls: str) -> Proof | None:
     for route in source.routes:
         if re.search(rf"(^|/){name}/?$", route.path) and "GET" in route.methods:
             return at(source, route.file, route.line, route.label)
-    makers = library_views(source, name)
-    for file, _, call in source.calls():
-        if source.code.origin(file, call.name).rpartition(".")[2] in makers:
+    makers = source.called & library_views(source, name).keys()
+    registers, code = re.compile(calls), source.code
+    likely = bool(makers) or any(map(registers.search, source.calls_by_name))
+    for file, _, call in source.calls() if likely else ():
+        if makers and code.origin(file, call.name).rpartition(".")[2] in makers:
             return at(source, file, call.line, call.last)
-        if re.search(calls, call.last) and _really_serves(source, name, call.last):
+        if registers.search(call.last) and _really_serves(source, name, call.last):
             return at(source, file, call.line, call.last)
     if source.uses_create_app and source.entry:
         return at(source, source.entry, 1, f"create_app serves /{name}")

@@ -24,7 +24,7 @@ from waddlegen.facts import texts
 from waddlegen.facts.alerts import rules_of
 from waddlegen.facts.collect import collect
 from waddlegen.facts.delivery import Delivery
-from waddlegen.facts.kinds import Kinds
+from waddlegen.facts.kinds import Kinds, classes_of
 from waddlegen.facts.manifests import objects_of
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Code, Route, routes
@@ -252,7 +252,8 @@ class ModuleSource:
     @cached_property
     def kinds(self) -> Kinds:
         """The classes of the program and of flask_core, and the names that hold theirs."""
-        return Kinds(self.code)
+        library = self.once_for_all(classes_of, lambda: classes_of(self.core[1]))
+        return Kinds(self.code, library)
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
@@ -322,6 +323,15 @@ class ModuleSource:
         return found
 
     @cached_property
+    def called(self) -> frozenset[str]:
+        """What its calls are to, by the last part of what each name was imported as."""
+        return frozenset(
+            self.code.origin(file, name).rpartition(".")[2]
+            for file in self.python
+            for name in {call.name for call in file.calls}
+        )
+
+    @cached_property
     def memory(self) -> dict[object, object]:
         """What was worked out for this module, by what worked it out."""
         return {}
@@ -335,13 +345,17 @@ class ModuleSource:
 
     def imports(self, module: str) -> bool:
         """Whether the program imports a library."""
-        below = f"{module}."
-        return any(n == module or n.startswith(below) for n in self._imported)
+        return module in self._imported
 
     @cached_property
     def _imported(self) -> frozenset[str]:
-        """What the program imports, or imports from."""
-        return frozenset(each.module for file in self.python for each in file.imports)
+        """What the program imports, or imports from, and the packages that those are in."""
+        names = {each.module for file in self.python for each in file.imports}
+        return frozenset(
+            name[:end]
+            for name in names
+            for end in (*(n for n, sign in enumerate(name) if sign == "."), len(name))
+        )
 
     @cached_property
     def is_service(self) -> bool:
@@ -380,8 +394,7 @@ class ModuleSource:
     def _named_documents(self) -> list[tuple[str, str]]:
         """Documents elsewhere in the repository that the README sends its readers to."""
         found: list[tuple[str, str]] = []
-        pattern = r"[\w./-]*\bdocs?/[\w./-]+\.(?:md|ya?ml)\b"
-        for name in dict.fromkeys(re.findall(pattern, self.readme or "")):
+        for name in dict.fromkeys(_documents_in(self.readme or "")):
             plain = re.sub(r"^(\.{1,2}/)+", "", name).lstrip("/")
             path = self.repository / plain
             text = self._read(str(path), plain) if path.is_file() else None
@@ -552,6 +565,17 @@ class ModuleSource:
 
         folder = bundled.TEMPLATES / "libs" / "flask_core"
         return "waddlegen's own flask_core", folder
+
+
+# A path of a document; a line without the first word has none.
+_DOCUMENT = re.compile(r"[\w./-]*\bdocs?/[\w./-]+\.(?:md|ya?ml)\b")
+
+
+def _documents_in(text: str) -> Iterator[str]:
+    """The paths of documents that a text names."""
+    for line in text.splitlines() if "doc" in text else ():
+        if "doc/" in line or "docs/" in line:
+            yield from _DOCUMENT.findall(line)
 
 
 _THREADS = {"to_thread": 0, "run_sync": 0, "run_in_threadpool": 0, "run_in_executor": 1}

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from waddlegen.facts.survey import Survey, is_aside, is_inside
 from waddlegen.facts.yamldocs import Node, problem_at
 from waddlegen.findings import Problem
 
 _SLO_NAME = re.compile(r"(?i)(^|[^a-z])slos?([^a-z]|$)")
+# What every heading and sentence about objectives has.
 _OBJECTIVE_KINDS = frozenset({"SLO", "PrometheusServiceLevel", "ServiceLevelObjective"})
 
 
@@ -81,6 +83,22 @@ def rules_of(survey: Survey) -> tuple[PrometheusRule, ...]:
     return survey.once(rules_of, lambda: tuple(_rules_of(survey)))
 
 
+def rule_files(
+    survey: Survey,
+) -> tuple[tuple[str, str, tuple[PrometheusRule, ...]], ...]:
+    """The files that have rules: path, all that they say as `plain` makes it, the rules."""
+    return survey.once(rule_files, lambda: tuple(_rule_files(survey)))
+
+
+def _rule_files(
+    survey: Survey,
+) -> Iterator[tuple[str, str, tuple[PrometheusRule, ...]]]:
+    """The same, looked for."""
+    for path, found in groupby(rules_of(survey), key=lambda rule: rule.path):
+        rules = tuple(found)
+        yield path, "\n".join(rule.plain for rule in rules), rules
+
+
 def _rules_of(survey: Survey) -> Iterator[PrometheusRule]:
     """The same, looked for."""
     for path in survey.yaml:
@@ -111,8 +129,13 @@ def targets_of(survey: Survey) -> tuple[Target, ...]:
     return survey.once(targets_of, lambda: tuple(_targets_of(survey)))
 
 
-def scrapers_of(survey: Survey) -> Iterator[tuple[str, Node]]:
+def scrapers_of(survey: Survey) -> tuple[tuple[str, Node], ...]:
     """The files that configure Prometheus itself."""
+    return survey.once(scrapers_of, lambda: tuple(_scrapers_of(survey)))
+
+
+def _scrapers_of(survey: Survey) -> Iterator[tuple[str, Node]]:
+    """The same, looked for."""
     for path in survey.yaml:
         if not is_aside(path) and b"scrape_configs" in survey.content(path):
             for root in survey.documents(path).roots:
@@ -155,10 +178,9 @@ def _documents_of(survey: Survey) -> Iterator[Objective]:
 
 def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
     """Every page or section of a module about objectives."""
+    named = survey.once(_is_about, lambda: set(filter(_is_about, survey.markdown)))
     for path in survey.markdown:
-        name = path.rpartition("/")[2]
-        about = _SLO_NAME.search(name.rpartition(".")[0])
-        about = about or _SLO_NAME.search(path.rpartition("/")[0].rpartition("/")[2])
+        about = path in named
         if not about and not is_inside(path, folder):
             continue
         text = survey.text(path)
@@ -174,6 +196,13 @@ def _pages_of(survey: Survey, folder: str) -> Iterator[Objective]:
         if about or heading:
             start = 0 if about or not heading else heading.start()
             yield Objective(path, text.count("\n", 0, start) + 1, text[start:])
+
+
+def _is_about(path: str) -> bool:
+    """Whether a document is one of objectives by its name, or by that of its folder."""
+    folder, _, name = path.rpartition("/")
+    words = (name.rpartition(".")[0], folder.rpartition("/")[2])
+    return any(map(_SLO_NAME.search, words))
 
 
 def _is_promise(root: Node) -> bool:

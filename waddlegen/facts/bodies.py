@@ -6,6 +6,7 @@ import ast
 import re
 
 from waddlegen.facts.expressions import children, dotted
+from waddlegen.facts.failopen import branches_of
 from waddlegen.facts.python import BodyRead, Function
 
 READS = frozenset(
@@ -55,9 +56,8 @@ def may_borrow(function: Function) -> bool:
 
 def borrowed(node: ast.AST) -> list[BodyRead]:
     """What a function gets of helpers that may read the body, and how it checks that."""
-    nodes = list(_walk(node))
     found = []
-    for item in nodes:
+    for item in branches_of(getattr(node, "body", [])):
         if not isinstance(item, ast.Assign) or not isinstance(
             item.targets[0], ast.Name
         ):
@@ -67,9 +67,13 @@ def borrowed(node: ast.AST) -> list[BodyRead]:
         if name and "." not in name.removeprefix("self."):
             target = item.targets[0].id
             found.append(BodyRead(item.lineno, name, target, none_checked=True))
+    nodes = _walk(node) if found else []
     for made in found:
         _judge(made, nodes)
     return found
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _walk(node: ast.AST) -> list[ast.AST]:
@@ -78,7 +82,7 @@ def _walk(node: ast.AST) -> list[ast.AST]:
     stack = list(reversed(children(node)))
     while stack:
         item = stack.pop()
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(item, _DEFINITIONS):
             continue
         found.append(item)
         stack += reversed(children(item))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from waddlegen.facts.callers import AUTH, CHECKS, NOT_AUTH, looks_at_caller
-from waddlegen.facts.python import Call, Class, Function, PythonFile
+from waddlegen.facts.python import Assign, Call, Class, Function, PythonFile
 from waddlegen.facts.refusals import (
     ENDS,
     answers_refusal,
@@ -28,6 +28,13 @@ class Evidence(NamedTuple):
     text: str
 
 
+class Names(NamedTuple):
+    """The names that a file imports or gives a value to, with what they stand for."""
+
+    imported: dict[str, str]
+    given: dict[str, list[Assign]]
+
+
 @dataclass
 class Code:
     """The functions of a module by name, and what its names stand for."""
@@ -37,6 +44,7 @@ class Code:
     by_stem: dict[str, list[PythonFile]] = field(default_factory=dict)
     library: Code | None = None
     _checks: dict[tuple[str, int, int], bool] = field(default_factory=dict)
+    _names: dict[int, Names] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index functions by name and files by their stem."""
@@ -51,17 +59,29 @@ class Code:
     def origin(self, file: PythonFile, name: str) -> str:
         """What a name was imported as, dotted; the name itself when it was not."""
         head, dot, rest = name.partition(".")
-        for each in file.imports:
-            if each.alias == head:
-                return each.origin + dot + rest
-        for assign in file.module.assigns:
-            if assign.target == head and assign.value.text.endswith("partial"):
+        known = self._names_of(file)
+        if head in known.imported:
+            return known.imported[head] + dot + rest
+        for assign in known.given.get(head, ()):
+            if assign.value.text.endswith("partial"):
                 names = assign.value.names
                 return self.origin(file, names[1]) if len(names) > 1 else name
-            if assign.target == head and assign.value.kind in {"name", "call"}:
+            if assign.value.kind in {"name", "call"}:
                 if assign.value.text != head and not assign.value.text.startswith("?"):
                     return assign.value.text + dot + rest
         return name
+
+    def _names_of(self, file: PythonFile) -> Names:
+        """The names of a file, by the file itself: files are here as long as this is."""
+        found = self._names.get(id(file))
+        if found is None:
+            found = Names({}, {})
+            for each in file.imports:
+                found.imported.setdefault(each.alias, each.origin)
+            for assign in file.module.assigns:
+                found.given.setdefault(assign.target, []).append(assign)
+            self._names[id(file)] = found
+        return found
 
     def resolve(self, file: PythonFile, name: str) -> list[tuple[PythonFile, int]]:
         """The functions of this module that a name may mean."""

@@ -126,9 +126,11 @@ class _Collector:
             function.bodies = bodies.reads(node)
         if bodies.may_borrow(function):
             function.borrowed = bodies.borrowed(node)
-        if failopen.is_check(function, calls):
-            function.fails_open += failopen.openings(node, function)
-            function.fails_open += lenient.lenient(node, function)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and failopen.is_check(function, calls):
+            below = failopen.branches_of(body)
+            function.fails_open += failopen.openings(node, body, function, below)
+            function.fails_open += lenient.lenient(function, below)
         if not exempt.ASKS.isdisjoint(function.names):
             function.exempt = exempt.exemptions(node, function)
         if exempt.may_be_asked(function):
@@ -313,6 +315,8 @@ class _Collector:
 
     def _keep_table(self, name: str, node: ast.expr) -> None:
         """Keep a table or a collection of texts that the file itself holds."""
+        if not isinstance(node, _HOLDERS):
+            return
         if isinstance(node, ast.List | ast.Tuple):
             pairs = _pairs(node)
             if pairs:
@@ -371,7 +375,7 @@ class _Collector:
 
     def _given(self, target: ast.expr, value: ast.expr, node: Any) -> None:
         """Keep what a target is given; pairs of tuples one by one."""
-        if isinstance(target, ast.Tuple | ast.List):
+        if isinstance(target, _SEVERAL):
             matched = (
                 value.elts
                 if isinstance(value, ast.Tuple | ast.List)
@@ -649,6 +653,9 @@ class _Collector:
             self.visit(func)
         taken = call.last in _TAKE_VALUES
         for child in node.args:
+            if type(child) is ast.Name:  # as many are
+                function.names.add(child.id)
+                continue
             if taken and type(child) is ast.Call:
                 self.uses[id(child)] = call.last
             self.visit(child)
@@ -828,6 +835,8 @@ _TAKE_VALUES = frozenset(
 )
 
 
+_SEVERAL = (ast.Tuple, ast.List)
+_HOLDERS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Call)
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 
 
@@ -839,11 +848,12 @@ def _compare(node: ast.Compare) -> Compare:
 
 def _fallback(value: ast.expr | None) -> str:
     """The constant that a choice ends with: `a or "b"`, `a if a else "b"`."""
-    last: ast.expr | None = None
     if isinstance(value, ast.BoolOp):
         last = value.values[-1]
     elif isinstance(value, ast.IfExp):
         last = value.orelse
+    else:
+        return ""
     if not isinstance(last, ast.Constant):
         return ""
     text = last.value
@@ -921,14 +931,17 @@ def _are_opposites(values: list[ast.expr]) -> bool:
     )
 
 
+# What holds of a value and itself, and what names a value.
+_OF_THE_SAME = (ast.Eq, ast.Is, ast.GtE, ast.LtE)
+_PLAIN = (ast.Name, ast.Attribute, ast.Subscript)
+
+
 def _is_itself(test: ast.expr) -> bool:
     """Whether a test compares a name, or a part of it, with the very same."""
-    if not isinstance(test, ast.Compare) or not isinstance(
-        test.ops[0], ast.Eq | ast.Is | ast.GtE | ast.LtE
-    ):
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], _OF_THE_SAME):
         return False
     sides = (test.left, test.comparators[0])
-    plain = all(isinstance(s, ast.Name | ast.Attribute | ast.Subscript) for s in sides)
+    plain = isinstance(sides[0], _PLAIN) and isinstance(sides[1], _PLAIN)
     return plain and ast.dump(sides[0]) == ast.dump(sides[1])
 
 

@@ -9,7 +9,12 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from waddlegen.facts.alerts import Objective, PrometheusRule, objectives_of, rules_of
+from waddlegen.facts.alerts import (
+    Objective,
+    PrometheusRule,
+    objectives_of,
+    rule_files,
+)
 from waddlegen.facts.charts import Chart, charts_of
 from waddlegen.facts.compose import Service, module_services
 from waddlegen.facts.dockerfile import Dockerfile, pairs, read_dockerfile
@@ -169,11 +174,13 @@ class Delivery:
     @cached_property
     def prometheus_rules(self) -> tuple[PrometheusRule, ...]:
         """The alerts and recording rules that are about the module."""
-        return tuple(
-            rule
-            for rule in rules_of(self.survey)
-            if self._is_own(rule.path) or self._is_named_in(rule.said, rule.plain)
-        )
+        found: list[PrometheusRule] = []
+        for path, plain, rules in rule_files(self.survey):
+            if self._is_own(path):
+                found += rules
+            elif any(spelled in plain for spelled in self._spelled):
+                found += (r for r in rules if self._is_named_in(r.said, r.plain))
+        return tuple(found)
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from waddlegen.facts.expressions import children, dotted
@@ -48,27 +49,36 @@ def is_check(function: Function, calls: set[str]) -> bool:
         return True
     if any(_PROOF.search(name) for name, _ in function.headers):
         return True
-    return any(_VERIFIES.search(each) for each in calls)
+    return any(map(_sounds_like_proof, calls))
 
 
-def openings(node: ast.AST, function: Function) -> list[FailOpen]:
-    """The places where a check passes without having checked anything."""
+@lru_cache(maxsize=4096)
+def _sounds_like_proof(name: str) -> bool:
+    """Whether a function verifies something by its name; most names are met many times."""
+    return _VERIFIES.search(name) is not None
+
+
+_STRICT = re.compile(
+    r"verif|valid|auth|signature|check|allowed|require|protect|guard|permission",
+    re.IGNORECASE,
+)
+_HOOKED = re.compile(r"webhook|hook$|eventsub", re.IGNORECASE)
+
+
+def openings(
+    node: ast.AST, body: list[ast.stmt], function: Function, statements: list[ast.stmt]
+) -> list[FailOpen]:
+    """The places where a check passes without having checked anything.
+
+    `body` is the node's own, and `statements` are those at any depth of it.
+    """
     found: list[FailOpen] = []
-    body = getattr(node, "body", [])
-    if not isinstance(body, list):
-        return found
-    known = Known(_received(node), _settings_of(body))
+    known = Known(_received(node, statements), _settings_of(statements))
     wraps = wrapped(function)
-    strict = bool(
-        re.search(
-            r"verif|valid|auth|signature|check|allowed|require|protect|"
-            r"guard|permission",
-            function.qualname,
-            re.IGNORECASE,
-        )
-    ) or any(call.last in _COMPARES for call in function.calls)
-    hooked = bool(re.search(r"webhook|hook$|eventsub", function.qualname, re.I))
-    statements = branches_of(body)
+    strict = bool(_STRICT.search(function.qualname)) or any(
+        call.last in _COMPARES for call in function.calls
+    )
+    hooked = bool(_HOOKED.search(function.qualname))
     for item in statements:
         if isinstance(item, ast.If):
             found += _branch(item, known, wraps, strict, hooked)
@@ -194,10 +204,10 @@ class Known(NamedTuple):
     secrets: dict[str, str]
 
 
-def _settings_of(body: list[ast.stmt]) -> dict[str, str]:
+def _settings_of(statements: list[ast.stmt]) -> dict[str, str]:
     """Names that are given a secret of the settings: `wanted = config.ADMIN_KEY`."""
     found: dict[str, str] = {}
-    for item in branches_of(body):
+    for item in statements:
         if not isinstance(item, ast.Assign) or len(item.targets) != 1:
             continue
         source = _source_of(item.value)
@@ -227,7 +237,7 @@ def _source_of(node: ast.expr) -> str:
     return ""
 
 
-def _received(node: ast.AST) -> set[str]:
+def _received(node: ast.AST, statements: list[ast.stmt]) -> set[str]:
     """Names that hold what the caller sent: parameters, and headers taken into a name."""
     args = getattr(node, "args", None)
     names: set[str] = set()
@@ -235,16 +245,17 @@ def _received(node: ast.AST) -> set[str]:
         names = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
         names -= {"secret", "self", "webhook_secret", "signing_secret", "expected_key"}
         names = {n for n in names if "secret" not in n and "public_key" not in n}
-    for item in branches_of(getattr(node, "body", [])):
+    for item in statements:
         if isinstance(item, ast.Assign) and len(item.targets) == 1:
             source = dotted(
                 item.value.value if isinstance(item.value, ast.Await) else item.value
             )
-            if re.search(
-                r"headers|request|cookies|args|form|\.json|data\b|body", source
-            ):
+            if _OF_CALLER.search(source):
                 names.add(dotted(item.targets[0]))
     return names
+
+
+_OF_CALLER = re.compile(r"headers|request|cookies|args|form|\.json|data\b|body")
 
 
 def wrapped(function: Function) -> set[str]:
@@ -253,15 +264,20 @@ def wrapped(function: Function) -> set[str]:
     return names if function.nested else set()
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
 def branches_of(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a function at any depth, nested functions left out."""
     found: list[ast.stmt] = []
     stack = list(reversed(body))
     while stack:
         item = stack.pop()
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(item, _DEFINITIONS):
             continue
         found.append(item)
+        if not hasattr(item, "body") and not hasattr(item, "cases"):
+            continue  # as most have no statements inside
         below = [c for c in children(item) if isinstance(c, ast.stmt)]
         for clause in getattr(item, "handlers", []):
             below += clause.body

@@ -79,6 +79,8 @@ def hooks_of(code: Code, kinds: frozenset[str] = _HOOKS) -> Hooks:
                         made = (function.name, file, number)
                         note(file, call.receiver, whole, call.line, made)
             for call in function.calls:
+                if not (call.bare or call.last in kinds or _FUNCS in call.name):
+                    continue
                 passed = tuple(_passed(code, function, call, kinds)) or ((file, ""),)
                 for caller, name in passed:
                     _called_hook(code, file, function, call, note, caller, name, kinds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from waddlegen.facts.code import Code
@@ -33,6 +33,19 @@ class Kind:
         return self.cls.name
 
 
+def classes_of(files: Sequence[PythonFile]) -> dict[str, Kind | None]:
+    """The classes of some files by their names; a name of two classes is none."""
+    found: dict[str, Kind | None] = {}
+    for file in files:
+        for made in file.classes:
+            found[made.name] = None if made.name in found else Kind(file, made)
+        for function in file.functions if file.classes else ():
+            kind = found.get(function.cls) if function.cls else None
+            if kind and kind.file is file and not function.nested:
+                kind.methods[function.name] = function
+    return found
+
+
 class Kinds:
     """The classes of a module and its library, and the names that hold their objects.
 
@@ -40,12 +53,12 @@ class Kinds:
     calls `self._dal` came into it as `dal`. A name that holds two kinds of things has none.
     """
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: Code, library: Mapping[str, Kind | None]) -> None:
         """Index the classes, then what is said of names."""
         self.code = code
-        self.classes: dict[str, Kind | None] = {}
-        for each in (code, code.library):
-            self._add_classes(each)
+        self.classes: dict[str, Kind | None] = {**library, **classes_of(code.files)}
+        self._makers: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, int, str], Kind | None] = {}
         self._imports: dict[str, dict[str, Import]] = {}
         self._local: dict[str, dict[str, set[str]]] = {}
         self._links: list[tuple[str, str, str]] = []
@@ -60,20 +73,6 @@ class Kinds:
     def own(self) -> Iterator[Kind]:
         """The classes of the program itself."""
         return (k for k in self.classes.values() if k and k.file in self.code.files)
-
-    def _add_classes(self, code: Code | None) -> None:
-        """Index the classes of some files; a name of two classes is none."""
-        known = set(self.classes)
-        for file in code.files if code else ():
-            for made in file.classes:
-                if made.name in known:
-                    continue
-                twice = made.name in self.classes
-                self.classes[made.name] = None if twice else Kind(file, made)
-            for function in file.functions:
-                kind = self.classes.get(function.cls) if function.cls else None
-                if kind and kind.file is file and not function.nested:
-                    kind.methods[function.name] = function
 
     def _add_names(self, file: PythonFile) -> None:
         """Note what a file says of its names."""
@@ -98,7 +97,7 @@ class Kinds:
 
     def _annotated(self, file: PythonFile, annotation: str) -> str:
         """The kind that an annotation names; "" for one that names none."""
-        if annotation.rpartition(".")[2] in _VAGUE:
+        if not annotation or annotation.rpartition(".")[2] in _VAGUE:
             return ""
         return self._class(file, annotation.strip("'\"")) or _UNKNOWN
 
@@ -138,6 +137,13 @@ class Kinds:
 
     def made_by(self, file: PythonFile, name: str) -> str:
         """The class of what a call makes: of a class itself, or of one that says what it gives."""
+        key = (file.path, name)
+        if key not in self._makers:
+            self._makers[key] = self._made_by(file, name)
+        return self._makers[key]
+
+    def _made_by(self, file: PythonFile, name: str) -> str:
+        """As above, worked out."""
         last = name.rpartition(".")[2]
         own = self._class(file, name)
         if own:
@@ -178,9 +184,20 @@ class Kinds:
         """The class of what a name surely holds where it is used."""
         if name in {"self", "cls"}:
             return self.classes.get(function.cls)
+        if (
+            not self._asked
+        ):  # what is found on the way to another name may be half of it
+            key = (file.path, id(function), name)
+            if key not in self._known:
+                self._known[key] = self._once_of(file, function, name)
+            return self._known[key]
+        return self._once_of(file, function, name)
+
+    def _once_of(self, file: PythonFile, function: Function, name: str) -> Kind | None:
+        """As above; nothing for what is made of itself."""
         place = (file.path, function.line, name)
         if place in self._asked:
-            return None  # it is made of itself
+            return None
         self._asked.add(place)
         try:
             return self._of(file, function, name)

@@ -86,6 +86,8 @@ def _of_type(
     around = above | {id(node)}
     for key, value in node.keys.items():
         inner = f"{path}.{key}" if path else key
+        if type(value.value) in _PLAIN.get(known.get(key, ""), ()):
+            continue
         if key in known:
             yield from _of_kind(value, known[key], inner, around)
         else:
@@ -126,6 +128,15 @@ def _of_kind(
         yield from _of_type(node, kind, path, above)
 
 
+# What a plain value of a kind is most often; nothing more is to be said of it.
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "boolean": (bool,),
+    "number": (int, float),
+    "quantity": (int, float, str),
+    "intorstring": (int, str),
+}
 _WANTED = {
     "string": "text",
     "integer": "a whole number",

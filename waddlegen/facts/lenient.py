@@ -6,7 +6,7 @@ import ast
 import re
 
 from waddlegen.facts.expressions import children, dotted
-from waddlegen.facts.failopen import branches_of, lets_in, verifies, wrapped
+from waddlegen.facts.failopen import lets_in, verifies, wrapped
 from waddlegen.facts.python import FailOpen, Function
 
 _ASKS = re.compile(
@@ -28,15 +28,11 @@ _SIGNED = re.compile(r"signature|(^|[-_])(sig|hmac|mac)$", re.IGNORECASE)
 _PROVES = re.compile(r"key|token|auth|sig|secret|cookie|session|hmac|digest", re.I)
 
 
-def lenient(node: ast.AST, function: Function) -> list[FailOpen]:
-    """The places of a function where somebody who is refused goes on."""
+def lenient(function: Function, statements: list[ast.stmt]) -> list[FailOpen]:
+    """The places of a function, among its statements, where somebody refused goes on."""
     found: list[FailOpen] = []
-    body = getattr(node, "body", [])
-    if not isinstance(body, list):
-        return found
     hook = any(call.last in _HOOKS for call in function.decorators)
     wraps = wrapped(function)
-    statements = branches_of(body)
     for place, item in enumerate(statements):
         if isinstance(item, ast.If):
             found += _logged(item, statements)
@@ -184,7 +180,7 @@ _FORWARDED = re.compile(r"X-(Forwarded-For|Real-IP|Client-IP)$", re.IGNORECASE)
 
 def _if_sent(item: ast.If, before: list[ast.stmt]) -> list[FailOpen]:
     """`if signature: verify(signature)`, where none at all is let in."""
-    if item.orelse or not verifies(item):
+    if item.orelse:
         return []
     name = _header_of(item.test)
     if not name and isinstance(item.test, ast.Name):
@@ -197,7 +193,9 @@ def _if_sent(item: ast.If, before: list[ast.stmt]) -> list[FailOpen]:
                     for n in ast.walk(each.test)
                 ):
                     return []
-    return [FailOpen(item.lineno, name, "absent")] if _SIGNED.search(name) else []
+    if not _SIGNED.search(name) or not verifies(item):
+        return []
+    return [FailOpen(item.lineno, name, "absent")]
 
 
 def _passed_over(item: ast.Try, hook: bool) -> list[FailOpen]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from waddlegen.facts.survey import Survey, folder_of, is_aside, is_inside
@@ -104,6 +104,25 @@ class Pod:
         return (*first, *self.containers)
 
     @cached_property
+    def references(self) -> frozenset[tuple[str, str]]:
+        """The kinds and names of what it takes its settings from."""
+        found: set[tuple[str, str | None]] = set()
+        found.add(("ServiceAccount", self.spec["serviceAccountName"].text))
+        for volume in self.spec["volumes"]:
+            found.add(("ConfigMap", volume.at("configMap", "name").text))
+            found.add(("Secret", volume.at("secret", "secretName").text))
+        for container in self.all_containers:
+            for source in container.node["envFrom"]:
+                found.add(("ConfigMap", source.at("configMapRef", "name").text))
+                found.add(("Secret", source.at("secretRef", "name").text))
+            for variable in container.node["env"]:
+                origin = variable["valueFrom"]
+                if origin:
+                    found.add(("ConfigMap", origin.at("configMapKeyRef", "name").text))
+                    found.add(("Secret", origin.at("secretKeyRef", "name").text))
+        return frozenset((kind, name) for kind, name in found if name)
+
+    @cached_property
     def port_names(self) -> frozenset[str]:
         """The names that a Service or a probe may use."""
         return frozenset(
@@ -198,11 +217,28 @@ class BrokenFile:
 
 
 @dataclass(frozen=True)
+class Visible:
+    """The objects of a repository that its modules may refer to."""
+
+    objects: tuple[Manifest, ...] = ()
+
+    @cached_property
+    def pods(self) -> tuple[Pod, ...]:
+        """The pods of all workloads."""
+        return tuple(each.pod for each in self.objects if each.pod)
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], Manifest]:
+        """Every object by kind and name; the first of those that share them."""
+        return {(each.kind, each.name): each for each in reversed(self.objects)}
+
+
+@dataclass(frozen=True)
 class Manifests:
     """The objects of one module, and all of the repository they may refer to."""
 
     own: tuple[Manifest, ...] = ()
-    visible: tuple[Manifest, ...] = ()
+    all: Visible = field(default_factory=Visible)
     broken: tuple[BrokenFile, ...] = ()
     duplicates: tuple[tuple[str, Duplicate], ...] = ()
     skipped: tuple[BrokenFile, ...] = ()
@@ -223,19 +259,19 @@ class Manifests:
         """The pods of the module's workloads."""
         return tuple(each.pod for each in self.workloads if each.pod)
 
-    @cached_property
+    @property
+    def visible(self) -> tuple[Manifest, ...]:
+        """Every object that can be seen."""
+        return self.all.objects
+
+    @property
     def visible_pods(self) -> tuple[Pod, ...]:
         """The pods of every workload that can be seen."""
-        return tuple(each.pod for each in self.visible if each.pod)
+        return self.all.pods
 
     def find(self, kind: str, name: str) -> Manifest | None:
         """An object anywhere in the repository."""
-        return self._by_name.get((kind, name))
-
-    @cached_property
-    def _by_name(self) -> dict[tuple[str, str], Manifest]:
-        """Every object by kind and name; the first of those that share them."""
-        return {(each.kind, each.name): each for each in reversed(self.visible)}
+        return self.all.by_name.get((kind, name))
 
 
 def is_variable(text: str | None) -> bool:
@@ -253,28 +289,17 @@ def selects(selector: Node, labels: Node) -> bool:
     return values_of(selector) <= values_of(labels)
 
 
-def references(pods: list[Pod]) -> frozenset[tuple[str, str]]:
+def references(pods: Iterable[Pod]) -> frozenset[tuple[str, str]]:
     """The kinds and names of what pods take their settings from."""
-    found: set[tuple[str, str | None]] = set()
-    for pod in pods:
-        found.add(("ServiceAccount", pod.spec["serviceAccountName"].text))
-        for volume in pod.spec["volumes"]:
-            found.add(("ConfigMap", volume.at("configMap", "name").text))
-            found.add(("Secret", volume.at("secret", "secretName").text))
-        for container in pod.all_containers:
-            for source in container.node["envFrom"]:
-                found.add(("ConfigMap", source.at("configMapRef", "name").text))
-                found.add(("Secret", source.at("secretRef", "name").text))
-            for variable in container.node["env"]:
-                origin = variable["valueFrom"]
-                found.add(("ConfigMap", origin.at("configMapKeyRef", "name").text))
-                found.add(("Secret", origin.at("secretKeyRef", "name").text))
-    return frozenset((kind, name) for kind, name in found if name)
+    return frozenset(each for pod in pods for each in pod.references)
 
 
 def kebab(name: str) -> str:
     """A name as images and objects spell it."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return _BETWEEN.sub("-", name.lower()).strip("-")
+
+
+_BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
 def image_name(image: str) -> str:
@@ -313,15 +338,14 @@ def module_manifests(
     patches, generated, prefixed = survey.once(_kustomized, lambda: _kustomized(survey))
     asides = survey.once(is_aside, lambda: frozenset(filter(is_aside, survey.yaml)))
     left_out = patches | {p for p in asides if is_aside(_below(p, folder))}
-    objects = {
-        path: objects_of(survey, path) for path in survey.yaml if path not in left_out
-    }
-    visible = tuple(each for some in objects.values() for each in some)
+    objects, visible = survey.once(
+        (module_manifests, left_out), lambda: _visible(survey, left_out)
+    )
     others = {h for h in homes if h and h != folder and not is_inside(folder, h)}
     alone = not others
     own: list[Manifest] = []
     outside: list[Manifest] = []
-    for each in visible:
+    for each in visible.objects:
         if survey.home_of(each.path) in others:
             continue
         if is_inside(each.path, folder) or alone:
@@ -342,6 +366,15 @@ def module_manifests(
     return replace(found, duplicates=(*found.duplicates, *shared))
 
 
+def _visible(
+    survey: Survey, left_out: frozenset[str]
+) -> tuple[tuple[str, ...], Visible]:
+    """The files that may hold objects, and the objects that they hold."""
+    paths = tuple(path for path in survey.yaml if path not in left_out)
+    found = (each for path in paths for each in objects_of(survey, path))
+    return paths, Visible(tuple(found))
+
+
 def _below(path: str, folder: str) -> str:
     """A path as seen from a folder that it is in."""
     return path[len(folder) + 1 :] if folder and is_inside(path, folder) else path
@@ -351,7 +384,7 @@ def _with_faults(
     survey: Survey,
     paths: set[str],
     own: list[Manifest],
-    visible: tuple[Manifest, ...],
+    visible: Visible,
     generated: frozenset[tuple[str, str]],
     prefixed: bool,
 ) -> Manifests:
@@ -434,8 +467,13 @@ def literals_of(survey: Survey) -> tuple[Literal, ...]:
     return survey.once(literals_of, lambda: tuple(_literals_of(survey)))
 
 
-def kustomizations(survey: Survey) -> Iterator[tuple[str, Node]]:
+def kustomizations(survey: Survey) -> tuple[tuple[str, Node], ...]:
     """The files of kustomize."""
+    return survey.once(kustomizations, lambda: tuple(_kustomizations(survey)))
+
+
+def _kustomizations(survey: Survey) -> Iterator[tuple[str, Node]]:
+    """The same, looked for."""
     for path in survey.yaml:
         if path.rpartition("/")[2] in ("kustomization.yaml", "kustomization.yml"):
             for root in survey.documents(path).roots:

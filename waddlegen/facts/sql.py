@@ -139,8 +139,8 @@ def may_compose(function: Function) -> bool:
     if any(_may_pass(function, each.value) for each in function.returns):
         return True
     return any(
-        value.kind in _COMPOSED and "{}" in value.text and _FRAGMENT.search(value.text)
-        for value in _texts_of(function)
+        "{}" in value.text and _FRAGMENT.search(value.text)
+        for value in _composed_in(function)
     ) or any(
         call.last in _RAW and call.args and call.args[0].kind not in {"str", "num"}
         for call in function.calls
@@ -181,18 +181,20 @@ def _splits(function: Function) -> bool:
     )
 
 
-def _texts_of(function: Function) -> Iterator[Value]:
-    """What a function answers with, gives names to, adds to a list or hands on."""
-    for returned in function.returns:
-        yield returned.value
-    for assign in function.assigns:
-        yield assign.value
+def _composed_in(function: Function) -> Iterator[Value]:
+    """The composed texts that a function answers with, keeps, adds to a list or hands on."""
+    values = [each.value for each in function.returns]
+    values += [each.value for each in function.assigns]
+    yield from (value for value in values if value.kind in _COMPOSED)
     for call in function.calls:
-        if call.last in {"append", "insert", "extend"} and call.args:
-            yield call.args[-1]
-        elif not _NO_SINK.search(call.last):
-            yield from call.args
-            yield from call.keywords.values()
+        adds = call.last in _ADDS and bool(call.args)
+        given = call.args[-1:] if adds else (*call.args, *call.keywords.values())
+        made = [value for value in given if value.kind in _COMPOSED]
+        if made and (adds or not _NO_SINK.search(call.last)):
+            yield from made
+
+
+_ADDS = frozenset({"append", "insert", "extend"})
 
 
 def composed(node: ast.AST, function: Function) -> tuple[list[Sql], tuple[str, ...]]:

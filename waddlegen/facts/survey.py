@@ -63,7 +63,7 @@ class Survey:
     def content(self, path: str) -> bytes:
         """The bytes of a file; none when it cannot be read."""
         if path not in self._texts:
-            self._texts[path] = _read(self.root / path)
+            self._texts[path] = _read(os.path.join(self.root, path))
         return self._texts[path]
 
     def text(self, path: str) -> str:
@@ -201,12 +201,13 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     """The bytes of a regular file of a size worth reading."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT:
             return b""
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
     except OSError:
         return b""

@@ -92,13 +92,13 @@ class Ways:
 
     def reads(self, file: PythonFile, function: Function, call: Call) -> bool:
         """Whether a call reads a variable by its first argument."""
-        if call.name.endswith((*_READS, "environ.setdefault")):
-            return not _OF_REQUEST.search(call.name)
+        getter = call.last in _GETTERS
+        if getter or call.last.endswith("getenv"):
+            if call.name.endswith((*_READS, "environ.setdefault")):
+                return not _OF_REQUEST.search(call.name)
         if call.name in self.getters.get(file.path, ()):
             return True
-        return call.last in _GETTERS and self.is_environment(
-            file, function, call.receiver
-        )
+        return getter and self.is_environment(file, function, call.receiver)
 
 
 def variables_of(files: Sequence[PythonFile], ways: Ways) -> tuple[EnvRead, ...]:
@@ -141,12 +141,9 @@ def _objects(files: Sequence[PythonFile]) -> frozenset[str]:
 
 def _note_aliases(file: PythonFile, ways: Ways) -> None:
     """Other names of the environment, and of what reads it, in one file."""
-    whole = {
-        each.alias for each in file.imports if each.origin == "os.environ" and each.name
-    }
-    getters = {
-        each.alias for each in file.imports if each.origin == "os.getenv" and each.name
-    }
+    given = [each for each in file.imports if each.module == "os"]
+    whole = {each.alias for each in given if each.name == "environ"}
+    getters = {each.alias for each in given if each.name == "getenv"}
     for function in file.functions:
         own = {
             p.name
@@ -258,11 +255,13 @@ def _helper(call: Call, ways: Ways) -> Helper | None:
     found = ways.helpers.get(call.last)
     if found is None and call.last in _KNOWN:
         return Helper()
-    receiver = call.receiver.rpartition(".")[2].strip("()")
     if found is None:
+        if not ways.objects:
+            return None
         typed = call.last in _TYPED and call.receiver in ways.objects
         return Helper() if typed or call.name in ways.objects else None
     if found.cls and call.last in {"get", "text", *_TYPED}:
+        receiver = call.receiver.rpartition(".")[2].strip("()")
         kin = {"self", "cls", found.cls.lower(), "env", "_env", "environ"}
         return found if receiver.lower() in kin else None
     return None if _OTHERS.search(call.receiver) else found

@@ -158,3 +158,9 @@ def are_aaa(methods: Iterable[str]) -> bool:
     """Whether methods are those of a logger that knows AUTH, AUTHZ and AUDIT events."""
     known = frozenset(methods)
     return bool(_AUDITS & known and _AUTHS & known)
+
+
+def is_word_of(name: str, text: str) -> bool:
+    """Whether a name stands in a text, and not only as a part of another one."""
+    start = text.find(name) if name.isidentifier() else 0
+    return start >= 0 and re.compile(rf"\b{name}\b").search(text, start) is not None

@@ -177,7 +177,8 @@ class Node:
             if id(node) not in seen:
                 seen.add(id(node))
                 yield node
-                waiting.extend(reversed([*node.keys.values(), *node.items]))
+                if node.keys or node.items:
+                    waiting.extend(reversed([*node.keys.values(), *node.items]))
 
 
 ABSENT = Node(exists=False)

@@ -788,16 +788,20 @@ def metric_that_never_moves(module: ModuleSource) -> Iterator[Problem]:
     Good:
         REQUESTS.labels(route).inc()
     """
-    used = {
-        name
+    made = [
+        (file, call)
         for file in module.python
-        for function in file.functions
-        for name in _mentioned(function)
-    }
-    for file in module.python:
-        for call in file.module.calls:
-            if call.last not in _METRICS or not re.fullmatch(r"\w+", call.target):
-                continue
+        for call in file.module.calls
+        if call.last in _METRICS and re.fullmatch(r"\w+", call.target)
+    ]
+    if made:
+        used = {
+            name
+            for file in module.python
+            for function in file.functions
+            for name in _mentioned(function)
+        }
+        for file, call in made:
             origin = module.code.origin(file, call.name)
             if origin.startswith("prometheus_client") and call.target not in used:
                 message = f"nothing ever counts with `{call.target}`"
@@ -821,7 +825,7 @@ _RECORDS = re.compile(r"^(record|track|count|observe|update)_\w*(request|metric)
 def _uncalled_recorder(module: ModuleSource) -> Iterator[Problem]:
     """Counters of flask_core's blueprint, where nobody calls what moves them."""
     recorders = module.once_for_all(_recorders, lambda: _recorders(module.core[1]))
-    if not recorders:
+    if module.called.isdisjoint(recorders):
         return
     for file, _, call in module.calls():
         maker = module.code.origin(file, call.name).rpartition(".")[2]

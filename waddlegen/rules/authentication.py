@@ -212,23 +212,22 @@ def _asked_in_vain(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> str:
     """Why the answer of a check says nothing: nobody reads it, or it is a coroutine."""
-    if call.bare or not (CHECKS.search(call.last) or call.target.isidentifier()):
+    if call.bare:
         return ""
-    found = module.code.found(file, call.name)
-    inner = [other.functions[number] for _, other, number in found[:3]]
-    named = _VERIFIES_SOMEBODY.search(call.last) is not None
-    if (
-        call.target.isidentifier()
-        and inner
-        and (named or all(map(only_compares, inner)))
-    ):
+    target = call.target
+    if target.isidentifier() and target != "_" and target not in function.names:
+        inner = [o.functions[n] for _, o, n in module.code.found(file, call.name)[:3]]
+        named = _VERIFIES_SOMEBODY.search(call.last) is not None
         silent = all(each.returns and not each.raises for each in inner)
-        if silent and call.target not in {*function.names, "_"}:
+        if inner and silent and (named or all(map(only_compares, inner))):
             return f"nobody looks at the answer of `{call.last}`, and all are let in"
-    if call.awaited or call.target or call.line not in function.asks:
+    if call.awaited or target or call.line not in function.asks:
         return ""
     if call.name not in function.tested or not function.is_async:
         return ""
+    if not CHECKS.search(call.last):
+        return ""
+    found = module.code.found(file, call.name)
     asynchronous = bool(found) and all(
         other.functions[number].is_async and not other.functions[number].yields
         for _, other, number in found

@@ -87,7 +87,7 @@ def _is_shared(module: Delivery, secret: Manifest) -> bool:
     users = {
         pod.manifest.name
         for pod in module.manifests.visible_pods
-        if ("Secret", secret.name) in references([pod])
+        if ("Secret", secret.name) in pod.references
     }
     return len(users) > 1
 
@@ -116,7 +116,7 @@ def _falls_back(setting: Setting) -> bool:
 
 def _of_generators(module: Delivery) -> Iterator[Problem]:
     """Secrets that kustomize makes of what is written beside it."""
-    used = references(list(module.manifests.pods))
+    used = references(module.manifests.pods)
     for each in literals_of(module.survey):
         own = (each.kind, each.name) in used or is_inside(each.path, module.folder)
         if own and _is_secret(each.key, each.value):
@@ -163,7 +163,7 @@ def _settings_files(module: Delivery) -> Iterator[str]:
             name = each.text or each["path"].text
             if name:
                 yield joined(folder_of(service.path), name) or ""
-    used = references(list(module.manifests.pods))
+    used = references(module.manifests.pods)
     for path, root in kustomizations(module.survey):
         for key, kind in (
             ("secretGenerator", "Secret"),

@@ -44,14 +44,15 @@ def broken_call_of_flask_core(module: ModuleSource) -> Iterator[Problem]:
         if wrong:
             shown = f"`{call.name}{signature(bound.function, bound.skip)}`"
             yield module.problem(file, call.line, f"{shown} {wrong}", call.column)
-    for file in module.python:
-        names = core.names_of(file)
-        loggers = core.loggers_of(file, names)
+    for file, names, loggers in _read(module, core):
         for function in file.functions:
             for call in function.calls:
-                yield from _lacking(module, core, file, function, call, loggers)
-                yield from _wrapped(module, core, file, call, names)
-                yield from _never_awaited(module, core, file, function, call, names)
+                if call.last in _LOGGING or (loggers and call.receiver in loggers):
+                    yield from _lacking(module, core, file, function, call, loggers)
+                if call.last == "jsonify":
+                    yield from _wrapped(module, core, file, call, names)
+                if not call.awaited or call.name == "request.json":
+                    yield from _never_awaited(module, core, file, function, call, names)
             yield from _wrapped_returns(module, core, file, function, names)
     yield from _asserted_coroutines(module)
 
@@ -71,11 +72,11 @@ def misplaced_argument(module: ModuleSource) -> Iterator[Problem]:
     for file, function, call, bound in _bound_calls(module):
         if bound.function.name not in _EVENTS | _EVENT_FUNCTIONS or call.star:
             continue
-        if bind(bound.function, call, bound, _spread(file, function, call)):
-            continue  # which is said of the call already
         for name, value in _pairs(bound, call):
             wanted, given = _FIELDS.get(name, ""), _role(value)
             if wanted and given and wanted != given:
+                if bind(bound.function, call, bound, _spread(file, function, call)):
+                    break  # which is said of the call already
                 shown = value.text if value.kind != "str" else f'"{value.text}"'
                 yield module.problem(
                     file,
@@ -176,6 +177,20 @@ class _Bound:
     keywords: frozenset[str] = frozenset()
 
 
+def _read(
+    module: ModuleSource, core: _Core
+) -> Sequence[tuple[PythonFile, dict[str, Function], dict[str, str]]]:
+    """The files, with the functions of flask_core that each knows, and its loggers."""
+    return module.once(
+        _read,
+        lambda: [
+            (file, names, core.loggers_of(file, names))
+            for file in module.python
+            for names in [core.names_of(file)]
+        ],
+    )
+
+
 def _bound_calls(
     module: ModuleSource,
 ) -> list[tuple[PythonFile, Function, Call, _Bound]]:
@@ -192,14 +207,14 @@ def _each_bound_call(
 ) -> Iterator[tuple[PythonFile, Function, Call, _Bound]]:
     """As above, one after the other."""
     core = module.once_for_all(_Core, lambda: _Core(*module.core))
-    for file in module.python:
-        names = core.names_of(file)
-        loggers = core.loggers_of(file, names)
+    for file, names, loggers in _read(module, core):
         aliases = _aliases(module, core, file, loggers)
         for function in file.functions:
             for call in function.calls:
                 bound = aliases.get(call.name)
                 if bound is None and "." in call.name:
+                    if call.last not in core.method_names:
+                        continue
                     bound = _method(module, core, file, function, call.name, loggers)
                 elif bound is None and call.name in names:
                     bound = _Bound(names[call.name])
@@ -382,7 +397,7 @@ class _Core:
             exact = [f for place, f in known if place == stem] or [f for _, f in known]
             if len(exact) == 1 or (exact and stem):
                 found[each.alias] = exact[0]
-        own = {f.name for f in file.functions if f.parent == 0}
+        own = {f.name for f in file.functions if f.parent == 0} if found else set()
         return {name: f for name, f in found.items() if name not in own}
 
     def loggers_of(
@@ -504,10 +519,11 @@ def bind(
     every = [p for p in function.parameters if p.kind == "positional"]
     positional = every[bound.skip :]
     named = {p.name for p in (*positional, *function.parameters) if not p.by_place}
-    known = {p.name for p in function.parameters if p.kind == "keyword"}
+    by_name_alone = [p for p in function.parameters if p.kind == "keyword"]
+    known = {p.name for p in by_name_alone}
     known |= {p.name for p in positional if p.name in named}
-    takes_star = any(p.kind == "star" for p in function.parameters)
-    takes_any = any(p.kind == "double_star" for p in function.parameters)
+    kinds = {p.kind for p in function.parameters}
+    takes_star, takes_any = "star" in kinds, "double_star" in kinds
     plain = [value for value in call.args if value.kind != "star"]
     if len(plain) > len(positional) and not takes_star and not call.star:
         return f"is given {len(plain)} arguments by place: TypeError"
@@ -529,8 +545,7 @@ def bind(
         filled |= {*given, *bound.keywords}
         missing = [
             p.name
-            for p in function.parameters
-            if p in positional or p.kind == "keyword"
+            for p in (*positional, *by_name_alone)
             if p.default is None and p.name not in filled
         ]
         if missing:
@@ -839,6 +854,12 @@ def _quart(file: PythonFile) -> bool:
     )
 
 
+def _named(module: ModuleSource, file: PythonFile, name: str) -> list[Function]:
+    """The functions of one of the program's files that have a name."""
+    found = module.code.functions.get(name, ())
+    return [each.functions[number] for each, number in found if each is file]
+
+
 def _is_coroutine(
     module: ModuleSource,
     file: PythonFile,
@@ -853,9 +874,7 @@ def _is_coroutine(
         if call.name in names:
             return names[call.name].is_async and not names[call.name].yields
         own = [
-            f
-            for f in file.functions
-            if f.name == call.name and not f.cls and not f.decorators
+            f for f in _named(module, file, call.name) if not f.cls and not f.decorators
         ]
         if own:
             return all(f.is_async and not f.yields for f in own)
@@ -871,7 +890,7 @@ def _is_coroutine(
         return False
     if call.receiver == "self":
         cls = function.cls or _class_around(file, function)
-        own = [f for f in file.functions if f.cls == cls and f.name == call.last]
+        own = [f for f in _named(module, file, call.last) if f.cls == cls]
         return bool(own) and all(
             f.is_async and not f.yields and not f.decorators for f in own
         )

@@ -135,11 +135,17 @@ def _is_true(call: Call, name: str) -> bool:
     return value is not None and value.kind == "bool" and value.text == "True"
 
 
+# What is dangerous by its bare name, whatever it is told by keyword.
+_DANGERS = ("eval", "exec", "_create_unverified_context")
+
+
 def _danger(
     module: ModuleSource, file: PythonFile, function: Function, call: Call
 ) -> str:
     """What is dangerous about a call; nothing when it is safe."""
     name, last = call.name, call.last
+    if not call.keywords and "." not in name and not name.endswith(_DANGERS):
+        return ""
     constant = bool(call.args) and call.args[0].kind in {"str", "num", "none"}
     if name in {"eval", "exec"} and not constant:
         return f"`{name}` runs whatever it is given; parse the value instead"

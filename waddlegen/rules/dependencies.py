@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,6 @@ from dataclasses import replace
 
 from waddlegen.facts.compose import services_of
 from waddlegen.facts.delivery import Delivery, image_variables
-from waddlegen.facts.manifests import references
 from waddlegen.facts.python import Call, Class, Function, PythonFile
 from waddlegen.facts.texts import normal, requirements
 from waddlegen.facts.yamldocs import Node
@@ -208,8 +208,7 @@ def _local(module: ModuleSource) -> set[str]:
             found.update(parts[:-1])
     for base in (module.repository, module.folder.parent, module.repository / "libs"):
         try:
-            for path in base.iterdir():
-                found.add(path.name.removesuffix(".py"))
+            found.update(name.removesuffix(".py") for name in os.listdir(base))
         except OSError:
             continue
     return found
@@ -391,11 +390,12 @@ def fixed_address(module: ModuleSource) -> Iterator[Problem]:
         ROUTER_URL = os.getenv("ROUTER_URL", "http://router:8000")
     """
     for file in module.python:
+        addresses = [each for each in file.literals if _ADDRESS.match(each.text)]
+        named = _named_defaults(file) if addresses else []
         for number, function in enumerate(file.functions):
-            defaults = _default_lines(function) + _named_defaults(file)
-            for literal in file.literals:
-                if literal.function != number or not _ADDRESS.match(literal.text):
-                    continue
+            here = [each for each in addresses if each.function == number]
+            defaults = _default_lines(function) + named if here else []
+            for literal in here:
                 if function.name == "<main>" or is_script(file):
                     continue
                 if any(first <= literal.line <= last for first, last in defaults):
@@ -814,11 +814,18 @@ def is_unread(module: ModuleSource, name: str) -> bool:
     return not _FOREIGN.fullmatch(name) and not is_mentioned(module, name)
 
 
-def _given_together(module: ModuleSource) -> Iterator[list[tuple[str, Problem]]]:
+def _given_together(module: ModuleSource) -> Sequence[list[tuple[str, Problem]]]:
     """The variables that one way to start the module gives: Compose, or a manifest.
 
     What comes from elsewhere, as a ConfigMap or an anchor that modules share, has no line.
     """
+    return module.once(_given_together, lambda: tuple(_each_given_together(module)))
+
+
+def _each_given_together(
+    module: ModuleSource,
+) -> Iterator[list[tuple[str, Problem]]]:
+    """As above, one after the other."""
     delivery = module.delivery
     survey = delivery.survey
     everything = survey.once(services_of, lambda: tuple(services_of(survey)))
@@ -858,7 +865,7 @@ def _configured(delivery: Delivery, source: Node) -> Iterator[tuple[str, Problem
         users = [
             pod
             for pod in delivery.manifests.visible_pods
-            if (kind, name) in references([pod])
+            if (kind, name) in pod.references
         ]
         for part in ("data", "stringData"):
             for key, node in found.root[part].keys.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from waddlegen.facts.manifests import kebab
 from waddlegen.facts.python import PythonFile
 from waddlegen.facts.texts import env_names
-from waddlegen.facts.words import is_placeholder, is_secret
+from waddlegen.facts.words import is_placeholder, is_secret, is_word_of
 from waddlegen.findings import Problem, Severity, Verdict
 from waddlegen.measures import documented, readme_setup
 from waddlegen.rules.dependencies import is_mentioned, is_unread, resembles
@@ -245,9 +245,7 @@ def undocumented_variable(module: ModuleSource) -> Iterator[Problem]:
         if read.name not in _FOREIGN and not read.name.startswith("PYTHON")
     ]
     missing = list(
-        dict.fromkeys(
-            read.name for read in reads if not re.search(rf"\b{read.name}\b", said)
-        )
+        dict.fromkeys(read.name for read in reads if not is_word_of(read.name, said))
     )
     if len(missing) == 1 and len({read.name for read in reads}) > 1:
         read = next(read for read in reads if read.name == missing[0])
@@ -310,12 +308,11 @@ def _unread_variables(module: ModuleSource, place: str, text: str) -> Iterator[P
     if module.environment.is_open:
         return
     read = {each.name for each in module.env}
-    unsaid = {name for name in read if not re.search(rf"\b{name}\b", text)}
+    unsaid = {name for name in read if not is_word_of(name, text)}
     heading = ""
     for number, line in enumerate(text.splitlines(), 1):
         heading = line if line.startswith("#") else heading
-        listed = bool(_ABOUT_VARIABLES[0].search(heading))
-        for name in _QUOTED.findall(line):
+        for name in _QUOTED.findall(line) if "`" in line else ():
             if name in read or is_mentioned(module, name):
                 continue
             meant = next((each for each in sorted(unsaid) if resembles(name, each)), "")
@@ -324,7 +321,9 @@ def _unread_variables(module: ModuleSource, place: str, text: str) -> Iterator[P
             if meant:
                 message = f"nothing reads {name}; the code reads {meant}"
                 yield Problem(place, number, message)
-            elif listed and line.lstrip().startswith("|") and is_unread(module, name):
+            elif not (line.lstrip().startswith("|") and is_unread(module, name)):
+                continue
+            elif _ABOUT_VARIABLES[0].search(heading):
                 if not _is_interpolated(module, name):
                     yield Problem(place, number, f"nothing of the module reads {name}")
 
@@ -355,20 +354,26 @@ def _other_defaults(module: ModuleSource, place: str, text: str) -> Iterator[Pro
             yield Problem(place, number, message)
 
 
+_IN_BRACKETS = re.compile(
+    r"`?\b([A-Z]+_[A-Z0-9_]+)\b`? \((?:default:? )?`?(\d[\d_.]*)`?(?: \w+)?\)"
+)
+_DEFAULT = re.compile(r"(?i)\bdefault")
+
+
 def _said_defaults(text: str) -> Iterator[tuple[int, str, str]]:
     """Line, variable and default, wherever a document says them: in tables, in brackets."""
     column = 0
     for number, line in enumerate(text.splitlines(), 1):
-        for name, value in re.findall(
-            r"`?\b([A-Z]+_[A-Z0-9_]+)\b`? \((?:default:? )?`?(\d[\d_.]*)`?(?: \w+)?\)",
-            line,
-        ):
+        for name, value in _IN_BRACKETS.findall(line) if " (" in line else ():
             yield number, name, value
         if not line.lstrip().startswith("|"):
             column = 0
             continue
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        heads = [n for n, cell in enumerate(cells) if re.search(r"(?i)\bdefault", cell)]
+        if "default" in line.lower():
+            heads = [n for n, cell in enumerate(cells) if _DEFAULT.search(cell)]
+        else:
+            heads = []
         if heads and not re.search(r"[A-Z]_[A-Z]", cells[0]):
             column = heads[0]
         elif 0 < column < len(cells):
@@ -406,6 +411,9 @@ def _number(text: str) -> float | None:
         return None
 
 
+# What the commands of the pattern below have in common, to leave other lines early.
+_COMMANDS = (".py", ".sh", ".sql", "cp ", ".txt")
+_SERVERS = ("hypercorn", "uvicorn", "gunicorn")
 _STARTED = re.compile(
     r"\bpython3?(?:\.\d+)? +(?:-u +)?([\w./-]+\.py)\b|"
     r"\b(?:bash|sh) +([\w./-]+\.sh)\b|(?:^|[`\s])(\./[\w./-]+\.sh)\b|"
@@ -433,14 +441,18 @@ def missing_file_documented(module: ModuleSource) -> Iterator[Problem]:
     if text is None or not module.python:
         return
     for number, line in enumerate(text.splitlines(), 1):
+        starts = any(word in line for word in _COMMANDS)
+        serves = any(word in line for word in _SERVERS)
+        if not (starts or serves):
+            continue
         line = re.sub(r"^\s*[$#>%] ", "", line)
         if "$" in line or "<" in line or "{" in line:
             continue
-        for found in _STARTED.findall(line):
+        for found in _STARTED.findall(line) if starts else ():
             name = next(part for part in found if part)
             if not _is_there(module, name):
                 yield module.problem("README.md", number, f"there is no {name}")
-        for dotted in _APPLICATION.findall(line):
+        for dotted in _APPLICATION.findall(line) if serves else ():
             name = dotted.replace(".", "/")
             if not (_is_there(module, f"{name}.py") or _is_there(module, name)):
                 message = f"there is no {name}.py to take the application from"

@@ -169,7 +169,7 @@ def rules_not_loaded(module: Delivery) -> Iterator[Problem]:
         for rule in module.prometheus_rules
         if rule.alert and b"apiVersion" not in module.survey.content(rule.path)
     }
-    scrapers = list(scrapers_of(module.survey))
+    scrapers = scrapers_of(module.survey)
     if not files or any(list(root["rule_files"]) for _, root in scrapers):
         return
     for path, _ in scrapers:

@@ -182,16 +182,17 @@ def liveness_of_the_node(module: ModuleSource) -> Iterator[Problem]:
 
 def _loaded(module: ModuleSource, path: str) -> str:
     """Where flask_core answers a path by the load of its node; "" when it does not."""
-    for file in module.core[1]:
-        for function in file.functions:
-            asked = any(
-                value.text.rstrip("/") == path
-                for call in function.decorators
-                for value in call.args[:1]
-            )
-            if asked and _tells_load(file, function):
-                return f"{file.path}:{function.line}"
-    return ""
+    views = module.once_for_all(_load_views, lambda: dict(_load_views(module)))
+    return views.get(path, "")
+
+
+def _load_views(module: ModuleSource) -> Iterator[tuple[str, str]]:
+    """The paths that flask_core answers by the load of its node, and where; the first last."""
+    for file in reversed(module.core[1]):
+        for function in reversed(file.functions):
+            paths = [c.args[0].text.rstrip("/") for c in function.decorators if c.args]
+            if paths and _tells_load(file, function):
+                yield from ((path, f"{file.path}:{function.line}") for path in paths)
 
 
 def _tells_load(file: PythonFile, function: Function) -> bool:

@@ -75,7 +75,7 @@ def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
                         " the environment",
                     )
             for call in function.calls:
-                for line in _passed(call):
+                for line in _passed(call) if call.keywords else ():
                     if line not in seen:
                         seen.add(line)
                         yield module.problem(

@@ -186,22 +186,31 @@ def _mocked_answer(
     module: ModuleSource, file: PythonFile, each: Return, inner: list[Function]
 ) -> str:
     """The replaced function whose answer is all that an assertion looks at, if any."""
+    key = (_mocks, id(inner[0]))
+    asked, results = module.once(key, lambda: _mocks(module, file, inner))
+    if not asked:
+        return ""
+    for name in each.value.names:
+        if name in asked:
+            return asked[name]
+    heads = {name.partition(".")[0] for name in each.value.names}
+    if heads and heads <= results.keys():
+        return results[sorted(heads)[0]]
+    return ""
+
+
+def _mocks(
+    module: ModuleSource, file: PythonFile, inner: list[Function]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What a test calls that it has replaced, and where it keeps the answers."""
     calls = [call for part in inner for call in (*part.decorators, *part.calls)]
     spelled = dict(_replaced(file, calls, inner))
     for parameter in inner[0].parameters:
         for name in _fixed_methods(module).get(parameter.name, ()):
             spelled[f"{parameter.name}.{name}"] = name
-    if not spelled:
-        return ""
     asked = {call.name: spelled[call.name] for call in calls if call.name in spelled}
-    for name in each.value.names:
-        if name in asked:
-            return asked[name]
     results = {c.target: asked[c.name] for c in calls if c.target and c.name in asked}
-    heads = {name.partition(".")[0] for name in each.value.names}
-    if heads and heads <= results.keys():
-        return results[sorted(heads)[0]]
-    return ""
+    return asked, results
 
 
 def _replaced(
@@ -431,6 +440,8 @@ def _asserts_below(
 def _nested(file: PythonFile, function: Function) -> list[Function]:
     """The functions defined inside one."""
     number = file.functions.index(function)
+    if not any(each.parent == number for each in file.functions[number + 1 :]):
+        return []
     return [each for each in file.within(number) if each is not function]
 
 

@@ -125,12 +125,12 @@ def _keys(module: ModuleSource, file: PythonFile, name: str) -> set[str]:
 
 def _numbers(module: ModuleSource, route: Route) -> Iterator[Problem]:
     """`int(request.args.get(...))` where nothing catches what is no number."""
-    if _answers_numbers(module) or any(
-        _catches_numbers(module, route.file, c.name)
-        for c in (*route.decorators, *route.above)
-    ):
+    found = list(_numbers_of(module, route.file, route.function))
+    if not found or _answers_numbers(module):
         return
-    yield from _numbers_of(module, route.file, route.function)
+    around = (*route.decorators, *route.above)
+    if not any(_catches_numbers(module, route.file, c.name) for c in around):
+        yield from found
 
 
 def _numbers_of(
@@ -463,20 +463,18 @@ def field_that_may_be_missing(module: ModuleSource) -> Iterator[Problem]:
     for route in module.routes:
         if route.is_open or route.websocket or route.is_webhook:
             continue
-        if _answers_keys(module) or _checked_before(module, route):
-            continue
         function = route.function
         # A body that nothing looks at is found as a whole.
         taken = [b for b in function.bodies if b.validated == "manual"]
         taken = [b for b in taken if b.source == "json"]
         taken += [b for b in function.borrowed if _is_lent(module, route, b)]
+        taken = [b for b in taken if b.unasked and b.validated != "schema"]
+        if not taken or _answers_keys(module) or _checked_before(module, route):
+            continue
         for body in taken:
-            if body.unasked and body.validated != "schema":
-                key, line = body.unasked[0]
-                message = (
-                    f"without `{key}` in the body this is a KeyError: 500, not 400"
-                )
-                yield module.problem(route.file, line, message)
+            key, line = body.unasked[0]
+            message = f"without `{key}` in the body this is a KeyError: 500, not 400"
+            yield module.problem(route.file, line, message)
 
 
 def _is_lent(module: ModuleSource, route: Route, body: BodyRead) -> bool:

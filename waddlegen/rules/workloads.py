@@ -171,8 +171,7 @@ def illegal_label(module: Delivery) -> Iterator[Problem]:
 def _label_maps(each: Manifest) -> Iterator[Node]:
     """Every mapping of labels that an object has."""
     yield each.labels
-    for node in each.mappings:
-        yield node["matchLabels"]
+    yield from (n["matchLabels"] for n in each.mappings if "matchLabels" in n)
     if each.pod and each.kind != "Pod":
         yield each.pod.labels
     if each.kind == "Service":
@@ -183,13 +182,16 @@ def _label_maps(each: Manifest) -> Iterator[Node]:
 
 def _label_value(each: Manifest, key: str, node: Node) -> Iterator[Problem]:
     """One value of a label."""
-    if node.is_null or is_variable(node.text):
+    text = node.text
+    if text is not None and _LABEL_VALUE.fullmatch(text):
         return
-    if node.text is None:
+    if node.is_null or is_variable(text):
+        return
+    if text is None:
         message = f"the label {key} is {node.shown}, which is no text"
         spelled = node.spelling if node.kind == "scalar" and node.spelling else "text"
         yield each.problem(node, message, f'put it in quotes: "{spelled}"')
-    elif not _LABEL_VALUE.fullmatch(node.text):
+    else:
         message = f"`{node.shown}` is no value of a label"
         hint = "at most 63 letters, digits, `-`, `_`, `.`; else use an annotation"
         yield each.problem(node, message, hint)
