@@ -316,7 +316,11 @@ def _without_header(
     """`if signature and not verify(signature): refuse`, where none at all is let in."""
     values = _asked_together(item)
     names = [dotted(each) for each in values if isinstance(each, ast.Name)]
-    names = [n for n in names if n in known.received and _SENT.search(n)]
+    names = [
+        name
+        for name in names
+        if name in known.received and _SENT.search(_called(name, statements))
+    ]
     checked = any(
         (isinstance(each, ast.UnaryOp) or _differs(each)) and _mentions(each, names)
         for each in values
@@ -330,6 +334,20 @@ def _without_header(
         if isinstance(other, ast.If) and other is not item and _asks(other.test, names):
             return []
     return [FailOpen(item.lineno, names[0], "absent")]
+
+
+def _called(name: str, statements: list[ast.stmt]) -> str:
+    """A name, and that of the header that was read into it."""
+    for item in statements:
+        match item:
+            case ast.Assign(
+                targets=[ast.Name(id=target)],
+                value=ast.Call(args=[ast.Constant(value=str(header)), *_]),
+            ) if (
+                target == name
+            ):
+                return f"{name} {header}"
+    return name
 
 
 def _asked_together(item: ast.If) -> list[ast.expr]:

@@ -127,7 +127,8 @@ def _worked_out(call: ast.Call, text: ast.expr) -> Iterator[str]:
 _FRAGMENT = re.compile(
     r"\b(ORDER BY|GROUP BY|LIMIT|OFFSET)\s[^%$?]*\{\}|\bI?LIKE\s*\(?'[^']*\{\}|"
     r"\b(WHERE|AND|OR|SET)\s[^'{}]*(=|IN)\s*\(?'[^']*\{\}|"
-    r"^\{\} (=|<|>|<=|>=|!=|I?LIKE|\{\}) (%s|\$|:|\?)"
+    r"^\{\} (=|<|>|<=|>=|!=|I?LIKE|\{\}) (%s|\$|:|\?)|"
+    r"^\s*(SELECT|UPDATE|DELETE\s+FROM|INSERT\s+INTO)\s[\w\s,.*()]*\{\}"
 )
 _COMPOSED = frozenset({"fstring", "concat", "format"})
 # What SQLAlchemy takes for SQL as it is, though it be no whole statement.

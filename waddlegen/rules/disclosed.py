@@ -198,6 +198,8 @@ def _is_row_with_secret(function: Function, name: str) -> bool:
 
 def _is_granted(function: Function, name: str) -> bool:
     """Whether a name is the whole answer to a request for a grant of OAuth."""
+    if any("grant_type" in c.keywords and c.target == name for c in function.calls):
+        return True
     asks = any(each.target == "grant_type" for each in function.entries) or any(
         call.last == "post" and call.args and _TOKENS.search(call.args[0].text)
         for call in function.calls
