@@ -72,14 +72,19 @@ class Kinds:
     @property
     def own(self) -> Iterator[Kind]:
         """The classes of the program itself."""
-        return (k for k in self.classes.values() if k and k.file in self.code.files)
+        files = {id(file) for file in self.code.files}
+        return (k for k in self.classes.values() if k and id(k.file) in files)
 
     def _add_names(self, file: PythonFile) -> None:
         """Note what a file says of its names."""
         said = self._local.setdefault(file.path, {})
+        meant: dict[str, str] = {}
         for function in file.functions:
             for parameter in function.parameters:
-                kind = self._annotated(file, parameter.annotation)
+                kind = meant.get(parameter.annotation)
+                if kind is None:
+                    kind = self._annotated(file, parameter.annotation)
+                    meant[parameter.annotation] = kind
                 if kind:
                     said.setdefault(key_of(parameter.name), set()).add(kind)
             for assign in function.assigns:

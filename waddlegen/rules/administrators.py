@@ -60,6 +60,8 @@ def _kept_for_admins(module: ModuleSource) -> list[Route]:
 def _rows(text: str) -> Iterator[tuple[str, str]]:
     """The methods and shapes of paths in rows that have a cell which says `admins`."""
     for line in text.splitlines():
+        if "|" not in line or "admin" not in line.lower():
+            continue
         if not line.lstrip().startswith("|"):
             continue
         cells = [cell.strip(" `*.").lower() for cell in line.split("|")]

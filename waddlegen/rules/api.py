@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from waddlegen.facts.python import Call, Function, PythonFile
 from waddlegen.facts.routes import Route
@@ -430,15 +430,23 @@ def _is_served_by_others(module: ModuleSource) -> bool:
 
 def _prefixes(module: ModuleSource) -> set[str]:
     """The prefixes under which blueprints may be mounted, as far as they are texts."""
-    mounts = [call for _, call in module.calls_by_name.get("register_blueprint", ())]
-    mounts += [
-        call
-        for file in module.core[1]
-        for call in file.calls
-        if call.last == "Blueprint"
-    ]
-    given = [call.keywords.get("url_prefix") for call in mounts]
-    return {each.text.rstrip("/") for each in given if each and each.kind == "str"}
+    mounts = (call for _, call in module.calls_by_name.get("register_blueprint", ()))
+    shared = module.once_for_all(_core_prefixes, lambda: _core_prefixes(module.core[1]))
+    return shared | set(_texts_of_prefixes(mounts))
+
+
+def _core_prefixes(files: Sequence[PythonFile]) -> set[str]:
+    """Those of flask_core's own blueprints."""
+    calls = (call for file in files for call in file.calls if call.last == "Blueprint")
+    return set(_texts_of_prefixes(calls))
+
+
+def _texts_of_prefixes(mounts: Iterable[Call]) -> Iterator[str]:
+    """The prefixes that are texts."""
+    for call in mounts:
+        given = call.keywords.get("url_prefix")
+        if given is not None and given.kind == "str":
+            yield given.text.rstrip("/")
 
 
 def _probes(module: ModuleSource) -> Iterator[tuple[str, Problem]]:
