@@ -34,7 +34,13 @@ app = Quart("shop")
 
 @app.get("/health")
 async def health():
-    return {"status": "healthy"}
+    return {
+        "status": "healthy",
+        "module": "shop",
+        "version": "0.1.0",
+        "uptime_seconds": 1,
+        "dependencies": {},
+    }
 """
 # What modules do when they are imported that no check may trust, or wait for.
 CULPRITS = {
