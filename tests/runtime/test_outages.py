@@ -163,7 +163,8 @@ async def test_a_clock_that_jumps_stops_nothing(tmp_path: Path, days: int) -> No
         last = (await module.call("GET", "/health")).body["uptime_seconds"]
     stamp = module.lines[-1][1:21]
 
-    assert {200, 404} == {answer.status for answer in (*before, *after)}
+    # The first item is asked for while it is being added: whichever comes first.
+    assert {200} == {answer.status for answer in (*before, *after)} - {404}
     assert 2 > max(answer.seconds for answer in after)
     assert 0 <= last < 60
     there = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
