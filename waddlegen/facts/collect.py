@@ -34,7 +34,6 @@ _SUPPRESSION = re.compile(
     r"#\s*waddlegen:\s*ignore\[([A-Z0-9, *]+)\]"
     r"(?:\s+reason=[\"']([^\"'\n]*)[\"'])?(?:\s+until=(\d{4}-\d{2}-\d{2}))?"
 )
-_CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _INTERESTING = re.compile(
     r"://|^(?:AKIA|ASIA|gh[pousr]_|github_pat_|xox[abprs]-|sk[-_]|rk_live|pk_live|AIza|"
     r"eyJ|ya29\.|SG\.|glpat-|npm_|dop_v1_|Basic |Bearer |oauth:)|PRIVATE KEY"

@@ -115,7 +115,6 @@ def is_placeholder(text: str) -> bool:
     return bool(_PLACEHOLDERS.search(text.strip())) or set(text) <= set("*x.-_ #")
 
 
-_WORDLIKE = re.compile(r"^[A-Za-z][a-z]*([-_ .:/][A-Za-z]?[a-z]*)*$")
 _HEADERS = re.compile(
     r"^(X-|x-)[\w-]+$|^[A-Z][a-z]+(-[A-Z][a-zA-Z]*)+$|^Authorization$|^Bearer$"
 )

@@ -177,9 +177,6 @@ _ENVELOPE = {
 }
 
 
-_RAW_ERROR = re.compile(r"(^|,)error(,|$)")
-
-
 @rule("WB504", severity=Severity.ERROR, topic="api", checklist="CQ4")
 def error_without_envelope(module: ModuleSource) -> Iterator[Problem]:
     """An error is answered in a shape of its own.

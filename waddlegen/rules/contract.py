@@ -22,7 +22,6 @@ _STANDARD_KEYWORDS = frozenset(
     {"exc_info", "extra", "stack_info", "stacklevel", "msg", "level"}
 )
 _AAA_METHODS = frozenset({"audit", "auth", "authz", "system", "performance"})
-_STANDARD_LOGGERS = frozenset({"getLogger", "get_logger"})
 
 
 @rule("WB216", severity=Severity.CRITICAL, topic="aaa-call", checklist="CQ4")

@@ -160,9 +160,6 @@ def _event(function: Function, call: Call) -> str:
     return ""
 
 
-_ROTATES = re.compile(r"FileHandler$")
-
-
 @rule("WB608", severity=Severity.WARNING, topic="log", checklist="L4")
 def log_without_rotation(module: ModuleSource) -> Iterator[Problem]:
     """The log file grows until the disk is full, or there is none.
@@ -776,8 +773,3 @@ def error_without_traceback(module: ModuleSource) -> Iterator[Problem]:
                     "the traceback is lost; use logger.exception",
                     call.column,
                 )
-
-
-def event_words(name: str) -> list[str]:
-    """The words of a name, for messages."""
-    return words(name)

@@ -21,18 +21,11 @@ from waddlegen.source import ModuleSource
 WARNING = Severity.WARNING
 
 _DURATION = re.compile(r"(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
-_SEVERITIES = frozenset(
-    "critical error warning warn info page ticket high medium low none".split()
-)
-_COUNTERS = re.compile(r"\b([a-zA-Z_:][\w:]*_total)\b")
 _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`")
 _OPERATORS = r"(?:==|!=|>=|<=|>|<|\+|-|\*|/|%|\^|\band\b|\bor\b|\bunless\b)"
 _DANGLING = re.compile(rf"{_OPERATORS}\s*(bool\s*)?$|^\s*(?:==|!=|>=|<=|>|<|\*|/|%|\^)")
 _DOUBLED = re.compile(r"(?:==|!=|>=|<=|>|<)\s*(?:bool\s+)?(?:==|!=|>=|<=|>|<|\*|/)")
 _COMPARED = re.compile(r"(?:==|!=|>=|<=|>|<|\bunless\b)|\babsent(?:_over_time)?\s*\(")
-_RANGED = re.compile(
-    r"\b(rate|irate|increase|delta|deriv|changes|resets|\w+_over_time)\s*\("
-)
 
 
 @delivery_rule("WB911", severity=WARNING, topic="metrics", checklist="M3")

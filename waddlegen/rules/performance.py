@@ -1354,10 +1354,6 @@ def _taken(function: Function) -> Iterator[Value]:
         yield assign.value
 
 
-_AMOUNT = re.compile(
-    r"(^|_)(balance|points|credits?|coins|currency|wallet|stock|quantity|tickets|score|"
-    r"reputation|xp|karma|available)(_|$)"
-)
 _WRITES = re.compile(
     r"\b(\w+)\s*=\s*(?:%s|%\(\w+\)s|\$\d|\?|:\w+)\s*(?:,|WHERE\b)", re.IGNORECASE
 )

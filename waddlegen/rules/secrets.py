@@ -33,9 +33,6 @@ def _is_credential(text: str) -> bool:
     )
 
 
-_NOT_SECRET_WORDS = frozenset("user username name host example".split())
-
-
 @rule("WB401", severity=Severity.CRITICAL, topic="secret", checklist="CQ3")
 def hardcoded_secret(module: ModuleSource) -> Iterator[Problem]:
     """A password, key or token is written into the code.
